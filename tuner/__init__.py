@@ -1,0 +1,1 @@
+"""Hyperparameter search for neural networks: cross-validated, repeatable, honest, fast."""
