@@ -1,0 +1,175 @@
+import math
+
+import numpy as np
+import pytest
+
+from tuner.errors import TunerError
+from tuner.model.heads import make_head
+from tuner.model.network import (
+    ACTIVATIONS,
+    LATER_PARAMETERS,
+    MODELS,
+    PARAMETERS,
+    Layer,
+    count_parameters,
+    name_problem,
+    parameter_of,
+    plan_network,
+)
+from tuner.tasks import Task
+
+
+def test_no_params_give_one_relu_layer_of_32_units_trained_by_adam_in_batches_of_32():
+    network = plan_network({})
+    assert network.layers == (Layer(32, "relu", batch_norm=False, dropout=0.0),)
+    assert (network.l1, network.l2, network.batch_size) == (0.0, 0.0, 32)
+    assert (network.optimizer.name, network.optimizer.learning_rate) == ("adam", 0.001)
+
+
+def test_a_layers_own_value_wins_over_the_common_one_and_that_over_the_default():
+    network = plan_network(
+        {"layers": 3, "neurons": 20, "neurons.1": 7, "dropout.2": 0.25, "activation.0": "tanh"}
+    )
+    assert [layer.units for layer in network.layers] == [20, 7, 20]
+    assert [layer.dropout for layer in network.layers] == [0.0, 0.0, 0.25]
+    assert [layer.activation for layer in network.layers] == ["tanh", "relu", "relu"]
+
+
+def test_no_hidden_layer_is_a_linear_model():
+    assert plan_network({"layers": 0, "neurons": 20}).layers == ()
+
+
+def test_values_for_layers_that_are_not_there_change_nothing():
+    assert plan_network({"layers": 1, "neurons.0": 8, "neurons.3": 9}) == plan_network({"neurons.0": 8})
+
+
+def test_epochs_and_preprocessing_are_no_part_of_the_network():
+    assert plan_network({"epochs": 5, "preprocess.numeric": "robust"}) == plan_network({})
+
+
+def test_equal_params_give_equal_keys_and_any_other_value_another():
+    params = {"layers": 2, "neurons.0": 8, "optimizer": "adamw", "l2": 1e-3}
+    assert len({plan_network(params), plan_network(dict(reversed(params.items())))}) == 1
+    for name, value in [("neurons.1", 8), ("l2", 2e-3), ("batch_norm", True), ("batch_size", 8)]:
+        assert plan_network({**params, name: value}) != plan_network(params)
+
+
+def test_widths_rates_and_activations_do_not_change_the_structure():
+    one = plan_network({"layers": 2, "neurons": 8, "dropout": 0.1, "optimizer": "sgd"})
+    other = plan_network(
+        {"layers": 2, "neurons": 99, "dropout": 0.4, "activation": "mish", "l1": 0.1, "batch_size": 4}
+    )
+    assert one.structure == other.structure
+
+
+@pytest.mark.parametrize(
+    "change", [{"layers": 3}, {"batch_norm": True}, {"dropout": 0.0}, {"dropout.0": 0.0}]
+)
+def test_depth_normalisation_and_whether_units_are_dropped_change_the_structure(change):
+    params = {"layers": 2, "dropout": 0.1}
+    assert plan_network(params).structure != plan_network({**params, **change}).structure
+
+
+def test_all_problems_of_a_trials_params_are_told_at_once():
+    with pytest.raises(TunerError) as error:
+        plan_network(
+            {
+                "layrs": 2,
+                "neurons.1": 0,
+                "schedule": "step",
+                "l2.0": 0.1,
+                "activation": "rleu",
+                "dropout": 1.0,
+            }
+        )
+    problems = str(error.value).splitlines()
+    assert problems[0].startswith("'layrs' is not a parameter; one of: layers, neurons, ")
+    assert problems[0].endswith("; did you mean 'layers'?")
+    assert problems[1] == "neurons.1: 0 is not a whole number of at least 1"
+    assert problems[2].startswith("'schedule' belongs to a later version; ")
+    assert problems[3] == "'l2' is one value for the whole network; write 'l2' instead of 'l2.0'"
+    assert problems[4].startswith("activation: 'rleu' is not one of: relu, ")
+    assert problems[4].endswith("; did you mean 'relu'?")
+    assert problems[5] == "dropout: 1.0 is not a number of at least 0 and below 1"
+    assert len(problems) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("layers", [0, 1, 12], [-1, 1.0, True, "2", None]),
+        ("neurons", [1, 4096], [0, 8.5, math.inf]),
+        ("activation", list(ACTIVATIONS), ["ReLU", 1, None]),
+        ("batch_norm", [True, False], [0, 1, "true"]),
+        ("dropout", [0, 0.0, 0.999], [1, -0.1, math.nan, False]),
+        ("l1", [0, 1e-7, 3.0], [-1e-9, math.inf, "1e-4"]),
+        ("optimizer", ["sgd", "nadam"], ["lion"]),
+        ("learning_rate", [1e-9, 1, 10.0], [0, 0.0, -1.0, math.nan]),
+        ("momentum", [0, 0.99], [1.0, -0.5]),
+        ("beta_2", [0.0, 0.999], [1]),
+        ("epsilon", [1e-7], [0.0]),
+        ("weight_decay", [0, 0.1], [-0.1]),
+        ("batch_size", [1, 512], [0, 16.0]),
+        ("epochs", [1], [0]),
+    ],
+)
+def test_a_parameter_takes_its_domain_and_nothing_else(name, allowed, refused):
+    parameter = PARAMETERS[name]
+    assert [value for value in allowed if parameter.problem(value)] == []
+    assert [value for value in refused if not parameter.problem(value)] == []
+
+
+def test_every_default_is_in_its_domain_and_every_meaning_is_a_sentence():
+    for name, parameter in PARAMETERS.items():
+        assert name == parameter.name
+        assert parameter.default is None or parameter.problem(parameter.default) is None
+        assert parameter.meaning.endswith(".")
+
+
+def test_names_split_into_base_and_layer():
+    assert parameter_of("neurons.12") == ("neurons", 12)
+    assert parameter_of("neurons") == ("neurons", None)
+    assert parameter_of("preprocess.numeric") == ("preprocess.numeric", None)
+    assert parameter_of(".3") == (".3", None)
+
+
+def test_a_name_is_refused_with_its_reason_or_taken():
+    assert name_problem("dropout.4", PARAMETERS) is None
+    assert all("later version" in name_problem(name, PARAMETERS) for name in LATER_PARAMETERS)
+    assert "did you mean 'neurons'" in name_problem("neuron.0", PARAMETERS)
+
+
+def test_a_model_names_its_parameters_and_its_planner():
+    assert MODELS["mlp"].parameters is PARAMETERS
+    assert MODELS["mlp"].plan({"layers": 2}) == plan_network({"layers": 2})
+
+
+def test_keras_has_every_activation(keras):
+    values = np.array([-1.0, 0.5], np.float32)
+    assert all(np.isfinite(np.asarray(keras.activations.get(name)(values))).all() for name in ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    ("params", "n_inputs"),
+    [
+        ({"layers": 0}, 5),
+        ({"layers": 1, "neurons": 7, "dropout": 0.5}, 1),
+        ({"layers": 3, "neurons": 7, "neurons.1": 4, "batch_norm": True}, 11),
+    ],
+)
+@pytest.mark.parametrize(("task", "n_targets", "n_classes"), [(Task.BINARY, 1, 2), (Task.MULTICLASS, 1, 3)])
+def test_the_number_of_trainable_weights_is_that_of_the_keras_model(
+    keras, params, n_inputs, task, n_targets, n_classes
+):
+    network, head = plan_network(params), make_head(task, n_targets, n_classes)
+    model = keras.Sequential([keras.Input((n_inputs,))])
+    for layer in network.layers:
+        model.add(keras.layers.Dense(layer.units))
+        if layer.batch_norm:
+            model.add(keras.layers.BatchNormalization())
+        model.add(keras.layers.Activation(layer.activation))
+        if layer.dropout:
+            model.add(keras.layers.Dropout(layer.dropout))
+    model.add(keras.layers.Dense(head.units, activation=head.activation))
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert count_parameters(network, n_inputs, head) == trainable

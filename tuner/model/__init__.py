@@ -1,0 +1,1 @@
+"""Networks as plans: heads, losses, metrics, layers; numbers and names, no Keras."""

@@ -1,0 +1,184 @@
+"""Metrics of all folds at once: what ``metrics.score`` gives fold by fold, cheap enough for every epoch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+
+from tuner.model import fold_counts as counts
+from tuner.model import fold_ranking as ranking
+from tuner.model.fold_rows import ScoredRows, Values
+from tuner.model.heads import Head
+from tuner.model.metrics import score_folds
+from tuner.model.sklearn_metrics import EPSILON, one_hot
+from tuner.tasks import Task
+
+
+class FoldScorer:
+    """A metric of each fold's scored rows, prepared once and called with the outputs of each epoch.
+
+    The values are those of ``metrics.score_folds`` up to rounding in float64.
+    """
+
+    __slots__ = ("_fold", "_n_folds", "_values")
+
+    def __init__(self, name: str, head: Head, target: np.ndarray, folds: Sequence[np.ndarray]) -> None:
+        """Prepare what depends on the target and the folds only.
+
+        Args:
+            name: a name in ``METRICS`` that fits the head's task.
+            head: what the outputs stand for.
+            target: (n_rows, ...) of the whole data set, as for ``metrics.score``.
+            folds: the numbers of each fold's scored rows; at least one row each.
+        """
+        sizes = np.array([len(rows) for rows in folds])
+        self._n_folds = len(folds)
+        self._fold = np.repeat(np.arange(len(folds)), sizes)
+        if name in _FORMS:
+            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+            scored = np.asarray(target)[np.concatenate(folds)]
+            self._values = _FORMS[name](ScoredRows(head, scored, self._fold, starts, sizes.astype(float)))
+        else:
+            self._values = partial(_one_by_one, name, head, target, folds)
+
+    def __call__(self, outputs: np.ndarray) -> np.ndarray:
+        """Return (n_folds,) float64 values; NaN where a fold's rows leave the metric undefined.
+
+        Args:
+            outputs: (n_scored, n_units) for the rows of ``np.concatenate(folds)``. A fold with an output that
+                is not finite has the value NaN.
+        """
+        finite = np.isfinite(outputs)
+        if finite.all():
+            return self._values(outputs)
+        values = self._values(np.where(finite, outputs, outputs.dtype.type(0)))
+        broken = np.bincount(self._fold[~finite.all(axis=1)], minlength=self._n_folds) > 0
+        return np.where(broken, np.nan, values)
+
+
+def _one_by_one(
+    name: str, head: Head, target: np.ndarray, folds: Sequence[np.ndarray], outputs: np.ndarray
+) -> np.ndarray:
+    return score_folds(name, head, target, outputs, folds)
+
+
+def _accuracy(rows: ScoredRows) -> Values:
+    decode = rows.head.decode
+    if rows.head.task is Task.MULTILABEL:
+        return lambda outputs: rows.mean((decode(outputs) == rows.target).all(axis=1))
+    codes = rows.target.reshape(-1)
+    return lambda outputs: rows.mean(decode(outputs) == codes)
+
+
+def _hamming_loss(rows: ScoredRows) -> Values:
+    decode = rows.head.decode
+    if rows.head.task is Task.MULTILABEL:
+        return lambda outputs: rows.mean(decode(outputs) != rows.target).mean(axis=1)
+    codes = rows.target.reshape(-1)
+    return lambda outputs: rows.mean(decode(outputs) != codes)
+
+
+def _log_loss(rows: ScoredRows) -> Values:
+    if rows.head.task is Task.MULTICLASS:
+        codes, row = rows.target.reshape(-1), np.arange(len(rows.target))
+
+        def values(outputs: np.ndarray) -> np.ndarray:
+            chances = np.clip(outputs.astype(np.float64), EPSILON, 1 - EPSILON)
+            return rows.mean(np.log(chances.sum(axis=1)) - np.log(chances[row, codes]))
+
+        return values
+    true = one_hot(rows.head.task, rows.target, rows.head.units)
+    offset, sign = np.where(true, 0.0, 1.0), np.where(true, 1.0, -1.0)
+
+    def values_by_label(outputs: np.ndarray) -> np.ndarray:
+        chances = np.clip(outputs.astype(np.float64), EPSILON, 1 - EPSILON)
+        return -rows.mean(np.log(offset + sign * chances)).mean(axis=1)  # type: ignore[no-any-return]
+
+    return values_by_label
+
+
+def _residuals(rows: ScoredRows) -> Callable[[np.ndarray], np.ndarray]:
+    true = rows.target.astype(np.float64).reshape(len(rows.target), -1)
+    return lambda outputs: true - outputs
+
+
+def _mse(rows: ScoredRows) -> Values:
+    residuals = _residuals(rows)
+    return lambda outputs: rows.mean(residuals(outputs) ** 2).mean(axis=1)
+
+
+def _rmse(rows: ScoredRows) -> Values:
+    residuals = _residuals(rows)
+    return lambda outputs: np.sqrt(rows.mean(residuals(outputs) ** 2)).mean(axis=1)
+
+
+def _mae(rows: ScoredRows) -> Values:
+    residuals = _residuals(rows)
+    return lambda outputs: rows.mean(np.abs(residuals(outputs))).mean(axis=1)
+
+
+def _mape(rows: ScoredRows) -> Values:
+    residuals = _residuals(rows)
+    sizes = np.abs(rows.target.astype(np.float64).reshape(len(rows.target), -1))
+    sizes = np.maximum(sizes, np.finfo(np.float64).eps)
+    return lambda outputs: rows.mean(np.abs(residuals(outputs)) / sizes).mean(axis=1)
+
+
+def _max_error(rows: ScoredRows) -> Values:
+    residuals = _residuals(rows)
+    return lambda outputs: np.maximum.reduceat(np.abs(residuals(outputs)), rows.starts).max(axis=1)
+
+
+def _r2(rows: ScoredRows) -> Values:
+    """Return 1 - residual / total sum of squares; with a constant target 1 if exact, else 0."""
+    residuals = _residuals(rows)
+    true = rows.target.astype(np.float64).reshape(len(rows.target), -1)
+    parts = np.split(true, rows.starts[1:])
+    total = np.array([((part - np.average(part, axis=0)) ** 2).mean(axis=0) for part in parts])
+    constant = total == 0.0
+    divisor = np.where(constant, 1.0, total)
+    undefined = rows.counts < 2
+
+    def values(outputs: np.ndarray) -> np.ndarray:
+        residual = rows.mean(residuals(outputs) ** 2)
+        explained = np.where(constant, residual == 0.0, 1.0 - residual / divisor)
+        return np.where(undefined, np.nan, explained.mean(axis=1))
+
+    return values
+
+
+_FORMS: Mapping[str, Callable[[ScoredRows], Values]] = MappingProxyType(
+    {
+        "accuracy": _accuracy,
+        "balanced_accuracy": counts.balanced_accuracy,
+        "f1": partial(counts.positive, counts.f1),
+        "f1_macro": partial(counts.macro, counts.f1),
+        "f1_micro": partial(counts.micro, counts.f1),
+        "f1_weighted": partial(counts.weighted, counts.f1),
+        "precision": partial(counts.positive, counts.precision),
+        "precision_macro": partial(counts.macro, counts.precision),
+        "precision_micro": partial(counts.micro, counts.precision),
+        "precision_weighted": partial(counts.weighted, counts.precision),
+        "recall": partial(counts.positive, counts.recall),
+        "recall_macro": partial(counts.macro, counts.recall),
+        "recall_micro": partial(counts.micro, counts.recall),
+        "recall_weighted": partial(counts.weighted, counts.recall),
+        "specificity": counts.specificity,
+        "mcc": counts.mcc,
+        "cohen_kappa": counts.cohen_kappa,
+        "jaccard": partial(counts.macro, counts.jaccard),
+        "hamming_loss": _hamming_loss,
+        "roc_auc": ranking.roc_auc,
+        "average_precision": ranking.average_precision,
+        "log_loss": _log_loss,
+        "brier": _mse,
+        "mae": _mae,
+        "mse": _mse,
+        "rmse": _rmse,
+        "r2": _r2,
+        "mape": _mape,
+        "max_error": _max_error,
+    }
+)
+"""The metrics that have a form for all folds; the others are computed fold by fold."""

@@ -1,0 +1,192 @@
+"""What a trial is scored by: one meaning for each name, that of scikit-learn on the decoded predictions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from tuner.model import sklearn_metrics as sk
+from tuner.model.heads import Head
+from tuner.tasks import Task
+
+Function = Callable[[Task, np.ndarray, np.ndarray], float]
+"""From the task, a target and what ``Metric.needs`` names to a value; NaN where it is undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A score of a network's predictions on some rows.
+
+    Attributes:
+        name: as a study file writes it.
+        direction: which way is better.
+        tasks: which tasks it fits.
+        needs: ``labels``, what ``Head.decode`` gives, or ``outputs``, the network's own.
+        function: computes it.
+    """
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    tasks: frozenset[Task]
+    needs: Literal["labels", "outputs"]
+    function: Function
+
+
+_BINARY = frozenset({Task.BINARY})
+_CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
+_LABELS = frozenset({Task.BINARY, Task.MULTICLASS, Task.MULTILABEL})
+_MULTILABEL = frozenset({Task.MULTILABEL})
+_REGRESSION = frozenset({Task.REGRESSION})
+
+
+def _up(name: str, tasks: frozenset[Task], function: Function) -> Metric:
+    return Metric(name, "maximize", tasks, "labels", function)
+
+
+def _averaged(function: str) -> tuple[Metric, ...]:
+    """Return the macro, micro and weighted means over classes of F1, precision or recall."""
+    return tuple(
+        _up(f"{function}_{average}", _LABELS, partial(sk.averaged, function, average))
+        for average in ("macro", "micro", "weighted")
+    )
+
+
+def _error(name: str, function: str) -> Metric:
+    return Metric(name, "minimize", _REGRESSION, "outputs", partial(sk.of_values, function))
+
+
+_ROWS = (
+    _up("accuracy", _LABELS, partial(sk.of_labels, "accuracy_score")),
+    _up("balanced_accuracy", _CLASSES, sk.balanced_accuracy),
+    _up("f1", _BINARY, partial(sk.averaged, "f1", "binary")),
+    *_averaged("f1"),
+    _up("precision", _LABELS, partial(sk.averaged, "precision", None)),
+    *_averaged("precision"),
+    _up("recall", _LABELS, partial(sk.averaged, "recall", None)),
+    *_averaged("recall"),
+    _up("specificity", _LABELS, sk.specificity),
+    _up("mcc", _CLASSES, sk.mcc),
+    _up("cohen_kappa", _CLASSES, sk.cohen_kappa),
+    Metric("hamming_loss", "minimize", _LABELS, "labels", partial(sk.of_labels, "hamming_loss")),
+    _up("jaccard", _MULTILABEL, sk.jaccard),
+    Metric("roc_auc", "maximize", _LABELS, "outputs", partial(sk.ranking, "roc_auc_score")),
+    Metric(
+        "average_precision", "maximize", _LABELS, "outputs", partial(sk.ranking, "average_precision_score")
+    ),
+    Metric("log_loss", "minimize", _LABELS, "outputs", sk.log_loss),
+    Metric("brier", "minimize", _BINARY, "outputs", sk.brier),
+    _error("mae", "mean_absolute_error"),
+    _error("mse", "mean_squared_error"),
+    _error("rmse", "root_mean_squared_error"),
+    Metric("r2", "maximize", _REGRESSION, "outputs", partial(sk.explained, "r2_score")),
+    _error("mape", "mean_absolute_percentage_error"),
+    _error("median_absolute_error", "median_absolute_error"),
+    Metric("max_error", "minimize", _REGRESSION, "outputs", sk.max_error),
+    Metric(
+        "explained_variance",
+        "maximize",
+        _REGRESSION,
+        "outputs",
+        partial(sk.explained, "explained_variance_score"),
+    ),
+)
+
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ROWS})
+"""Every metric. F1, precision and recall are 0 where they would divide by 0.
+
+``precision``, ``recall`` and ``specificity`` are those of the positive class for binary, and macro means for
+the other tasks. ``accuracy`` of several labels counts the rows where all labels are right. ``roc_auc`` and
+``average_precision`` of several classes are means over classes, each against the rest, and likewise over
+labels; classes and labels for which the rows leave them undefined do not enter the mean. With several
+targets, regression metrics are means over targets, and ``max_error`` is the largest.
+"""
+
+AUTO_OBJECTIVE: Mapping[Task, str] = MappingProxyType(
+    {
+        Task.BINARY: "roc_auc",
+        Task.MULTICLASS: "accuracy",
+        Task.MULTILABEL: "f1_micro",
+        Task.REGRESSION: "rmse",
+    }
+)
+"""The objective that ``auto`` stands for."""
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "acc": "accuracy",
+        "auc": "roc_auc",
+        "auroc": "roc_auc",
+        "auprc": "average_precision",
+        "pr_auc": "average_precision",
+        "ap": "average_precision",
+        "brier_score": "brier",
+        "brier_score_loss": "brier",
+        "f1_score": "f1",
+        "kappa": "cohen_kappa",
+        "logloss": "log_loss",
+        "cross_entropy": "log_loss",
+        "neg_log_loss": "log_loss",
+        "matthews": "mcc",
+        "matthews_corrcoef": "mcc",
+        "mean_absolute_error": "mae",
+        "mean_squared_error": "mse",
+        "neg_mean_squared_error": "mse",
+        "neg_mean_absolute_error": "mae",
+        "neg_root_mean_squared_error": "rmse",
+        "root_mean_squared_error": "rmse",
+        "mean_absolute_percentage_error": "mape",
+        "r2_score": "r2",
+        "sensitivity": "recall",
+        "subset_accuracy": "accuracy",
+        "tnr": "specificity",
+        "tpr": "recall",
+    }
+)
+"""Names that other tools use, and ours: for a hint, never accepted in place of it."""
+
+
+def metrics_for(task: Task) -> tuple[str, ...]:
+    """Return the names of the metrics that fit a task."""
+    return tuple(name for name, metric in METRICS.items() if task in metric.tasks)
+
+
+def score(name: str, head: Head, target: np.ndarray, outputs: np.ndarray) -> float:
+    """Return a metric's value for one set of rows; NaN where the rows leave it undefined.
+
+    Args:
+        name: a name in ``METRICS`` that fits the head's task.
+        head: what the outputs stand for.
+        target: (n_rows,) codes for binary and multiclass, (n_rows, n_targets) values or 0/1 otherwise; a
+            regression target may be (n_rows,). At least one row.
+        outputs: (n_rows, n_units) after the head's activation, in the target's own unit for regression. The
+            value is NaN where an output is not finite.
+    """
+    if not np.isfinite(outputs).all():
+        return float("nan")
+    metric = METRICS[name]
+    if metric.needs == "labels":
+        return metric.function(head.task, target, head.decode(outputs))
+    return metric.function(head.task, target, outputs)
+
+
+def score_folds(
+    name: str, head: Head, target: np.ndarray, outputs: np.ndarray, folds: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return a metric's value for the scored rows of each fold, by ``score``.
+
+    Args:
+        name: a name in ``METRICS`` that fits the head's task.
+        head: what the outputs stand for.
+        target: (n_rows, ...) of the whole data set.
+        outputs: (n_scored, n_units) for the rows of ``np.concatenate(folds)``.
+        folds: the numbers of each fold's scored rows; at least one row each.
+
+    Returns:
+        (n_folds,) float64.
+    """
+    ends = np.cumsum([len(rows) for rows in folds])
+    parts = np.split(outputs, ends[:-1])
+    return np.array([score(name, head, target[rows], part) for rows, part in zip(folds, parts, strict=True)])
