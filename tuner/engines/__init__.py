@@ -1,0 +1,1 @@
+"""Engines train one network on all folds at one pace."""

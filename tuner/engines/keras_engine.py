@@ -1,0 +1,200 @@
+"""The reference engine: plain Keras models, fold after fold, one traced epoch for all of them."""
+
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tuner.engines.base import Epoch, FoldData, Rows, dropout_seed, row_order
+from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
+from tuner.engines.runtime import load_tensorflow
+from tuner.model.heads import Head
+from tuner.model.losses import LOSSES
+from tuner.model.network import Network
+
+tf = load_tensorflow()
+import keras  # noqa: E402  (after the settings above)
+
+_PREDICT_ROWS = 16_384  # rows of one prediction: bounds its memory on a large table
+
+State = list[Any]
+"""A fold's weights as ``get_weights`` orders them, then its optimizer's variables."""
+
+
+class KerasEngine:
+    """Trains the folds one by one with Keras' own layers, losses and optimizers.
+
+    All folds share one model and one trace: a fold's weights are arguments of the traced epoch.
+    """
+
+    def train(
+        self,
+        network: Network,
+        head: Head,
+        loss: str,
+        folds: Sequence[FoldData],
+        *,
+        epochs: int,
+        seed: int,
+    ) -> Generator[Epoch]:
+        """Yield the folds' state after each epoch; see ``Engine``."""
+        n_inputs = folds[0].train.inputs.shape[1]
+        model = build_training_model(network, head, n_inputs)
+        optimizer = build_optimizer(network.optimizer)
+        optimizer.build(model.fit.trainable_variables)
+        row_loss = _row_loss(loss)
+        longest = max(len(fold.train) for fold in folds)
+        batch_size = min(network.batch_size, longest)
+        slots = [tf.convert_to_tensor(variable.value) for variable in optimizer.variables]
+        states = [
+            [*map(tf.constant, initial_weights(network, head, n_inputs, seed=seed, fold=number)), *slots]
+            for number in range(len(folds))
+        ]
+        data = [_TensorFold(fold) for fold in folds]
+        specs = (_specs(states[0]), *(_specs(part, any_rows=True) for part in data[0].train))
+        run_epoch = _epoch_function(model, optimizer, row_loss, specs, len(folds), batch_size, seed)
+        predict = _predict_function(model, row_loss, specs, head)
+        n_steps = -(-longest // batch_size)
+        for epoch in range(1, epochs + 1):
+            train_loss = np.full(len(folds), np.nan)
+            for number, fold in enumerate(data):
+                order = row_order(seed, number, epoch, fold.n_train)
+                first_step = (epoch - 1) * n_steps
+                total, states[number] = run_epoch(
+                    states[number], *fold.train, tf.constant(order), tf.constant(first_step), tf.constant(number)
+                )
+                train_loss[number] = float(total) / fold.n_train
+            watched = [predict(state, *fold.watch) for state, fold in zip(states, data, strict=True)]
+            scored = [
+                seen if fold.watch is fold.score else predict(state, *fold.score)
+                for state, fold, seen in zip(states, data, watched, strict=True)
+            ]
+            yield Epoch(
+                number=epoch,
+                train_loss=train_loss,
+                val_loss=np.array([value for _, value in watched]),
+                scored=np.concatenate([outputs for outputs, _ in scored]),
+                watched=np.concatenate([outputs for outputs, _ in watched]),
+                weights=partial(_weights, states, len(model.fit.weights)),
+            )
+
+
+class _TensorFold:
+    """A fold's rows as tensors: ``(inputs, target, weight)`` of each part."""
+
+    def __init__(self, fold: FoldData) -> None:
+        self.n_train = len(fold.train)
+        self.train = _tensors(fold.train)
+        self.watch = _tensors(fold.watch)
+        self.score = self.watch if fold.score is fold.watch else _tensors(fold.score)
+
+
+def _tensors(rows: Rows) -> tuple[Any, Any, Any]:
+    return tf.constant(rows.inputs), tf.constant(rows.target), tf.constant(rows.weight)
+
+
+def _specs(values: Any, *, any_rows: bool = False) -> Any:
+    """Return the shapes and types of nested tensors; with any number of rows where that is asked for."""
+
+    def spec(tensor: Any) -> Any:
+        return tf.TensorSpec((None, *tensor.shape[1:]) if any_rows else tensor.shape, tensor.dtype)
+
+    return tf.nest.map_structure(spec, values)
+
+
+def _row_loss(name: str) -> Callable[[Any, Any], Any]:
+    """Return the loss of each row, (n_rows,), from target and logits."""
+    spec = LOSSES[name]
+    function = getattr(keras.losses, spec.keras)
+    return partial(function, from_logits=True) if spec.from_logits else function  # type: ignore[no-any-return]
+
+
+def _put(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _weights(states: list[State], n_weights: int) -> tuple[list[np.ndarray], ...]:
+    return tuple([tensor.numpy() for tensor in state[:n_weights]] for state in states)
+
+
+def _epoch_function(
+    model: TrainingModel,
+    optimizer: Any,
+    row_loss: Callable[[Any, Any], Any],
+    specs: tuple[Any, ...],
+    n_folds: int,
+    batch_size: int,
+    seed: int,
+) -> Callable[..., tuple[Any, State]]:
+    """Return the traced epoch: one fold's state and rows in, its summed loss and new state out.
+
+    The loop over batches ends at the first batch whose loss is not finite, and the sum then is not finite either.
+    """
+    variables = [*model.fit.weights, *optimizer.variables]
+
+    def masks(step: Any, fold: Any, n_rows: Any) -> list[Any]:
+        drawn = []
+        for rate, units, layer in model.dropouts:
+            pair = tf.stack([tf.constant(dropout_seed(seed, layer)), step])
+            uniform = tf.random.stateless_uniform((n_folds, batch_size, units), pair)[fold, :n_rows]
+            drawn.append(tf.where(uniform >= rate, 1.0 / (1.0 - rate), 0.0))
+        return drawn
+
+    def train_batch(inputs: Any, target: Any, weight: Any, step: Any, fold: Any) -> Any:
+        n_rows = tf.shape(inputs)[0]
+        with tf.GradientTape() as tape:
+            logits = model.fit([inputs, *masks(step, fold, n_rows)], training=True)
+            summed = tf.reduce_sum(row_loss(target, logits) * weight)
+            objective = tf.add_n([summed / tf.cast(n_rows, tf.float32), *model.fit.losses])
+        trainable = model.fit.trainable_variables
+        optimizer.apply(tape.gradient(objective, [variable.value for variable in trainable]), trainable)
+        return summed
+
+    def run_epoch(
+        state: State, inputs: Any, target: Any, weight: Any, order: Any, first_step: Any, fold: Any
+    ) -> tuple[Any, State]:
+        n_rows = tf.shape(order)[0]
+        n_batches = (n_rows + batch_size - 1) // batch_size
+        _put(variables, state)
+
+        def more(batch: Any, total: Any) -> Any:
+            return tf.logical_and(batch < n_batches, tf.math.is_finite(total))
+
+        def step(batch: Any, total: Any) -> tuple[Any, Any]:
+            rows = order[batch * batch_size : tf.minimum((batch + 1) * batch_size, n_rows)]
+            part = (tf.gather(inputs, rows), tf.gather(target, rows), tf.gather(weight, rows))
+            return batch + 1, total + train_batch(*part, first_step + batch, fold)
+
+        _, total = tf.while_loop(more, step, (tf.constant(0), tf.constant(0.0)))
+        return total, [tf.identity(variable.value) for variable in variables]
+
+    number = tf.TensorSpec((), tf.int32)
+    signature = (*specs, tf.TensorSpec((None,), tf.int32), number, number)
+    return tf.function(run_epoch, input_signature=signature)  # type: ignore[no-any-return]
+
+
+def _predict_function(
+    model: TrainingModel, row_loss: Callable[[Any, Any], Any], specs: tuple[Any, ...], head: Head
+) -> Callable[..., tuple[np.ndarray, float]]:
+    """Return a function from a fold's state and rows to outputs, (n_rows, n_units), and weighted mean loss."""
+    activation = keras.activations.get(head.activation)
+
+    def run(state: State, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
+        _put(model.predict.weights, state[: len(model.predict.weights)])
+        logits = model.predict(inputs, training=False)
+        return activation(logits), tf.reduce_sum(row_loss(target, logits) * weight)
+
+    traced = tf.function(run, input_signature=specs)
+
+    def predict(state: State, inputs: Any, target: Any, weight: Any) -> tuple[np.ndarray, float]:
+        outputs, total = [], 0.0
+        for first in range(0, len(inputs), _PREDICT_ROWS):
+            part = slice(first, first + _PREDICT_ROWS)
+            values, summed = traced(state, inputs[part], target[part], weight[part])
+            outputs.append(values.numpy())
+            total += float(summed)
+        return np.concatenate(outputs), total / float(tf.reduce_sum(weight))
+
+    return predict
