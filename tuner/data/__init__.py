@@ -1,0 +1,1 @@
+"""From a source to a data set, its folds and what a network reads."""

@@ -1,0 +1,163 @@
+"""From the rows of a data set to what a network reads; all statistics are those of the training rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from tuner.data.choices import CATEGORICAL, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS, resolve
+from tuner.data.columns import FLOAT32_MAX, Column, Kind
+from tuner.data.encoders import Block, DateBlock, IndicatorBlock, NumericBlock, most_frequent
+from tuner.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessPlan:
+    """How columns become inputs; the section ``preprocess`` of a study file as one hashable value.
+
+    Attributes:
+        numeric: a key of ``SCALERS``.
+        categorical: a key of ``CATEGORICAL``.
+        datetime: ``auto`` for the parts that vary in the data set, ``none``, or keys of ``DATE_PARTS``.
+        missing_numeric: a key of ``MISSING_NUMERIC``.
+        missing_categorical: a key of ``MISSING_CATEGORICAL``.
+        indicator: whether each numeric column that lacks values gets an input that says where.
+    """
+
+    numeric: str = "standard"
+    categorical: str = "onehot"
+    datetime: str | tuple[str, ...] = "auto"
+    missing_numeric: str = "median"
+    missing_categorical: str = "constant"
+    indicator: bool = False
+
+
+class Preprocessor:
+    """Turns columns into float32 inputs.
+
+    The inputs are, in this order: numbers, ordinal categories, truth values, one-hot categories, parts of
+    dates, indicators of missing numbers. Their number depends on the columns and the plan alone, so folds
+    agree.
+
+    Attributes:
+        scaled_: the fitted blocks whose values go through the scaler.
+        unscaled_: the fitted blocks whose values do not.
+        scaler_: the fitted scaler; None where nothing is scaled.
+    """
+
+    scaled_: tuple[Block, ...]
+    unscaled_: tuple[Block, ...]
+    scaler_: Any
+
+    def __init__(self, columns: Sequence[Column], plan: PreprocessPlan, seed: int) -> None:
+        self.columns = columns
+        self.plan = plan
+        self.seed = seed
+
+    def fit(self, frame: pd.DataFrame) -> Self:
+        """Learn from training rows.
+
+        Args:
+            frame: (n_train, n_columns) of a data set's features.
+
+        Raises:
+            DataError: the plan leaves no inputs.
+        """
+        scaled, unscaled = self._blocks()
+        self.scaled_ = tuple(block.fit(frame) for block in scaled)
+        self.unscaled_ = tuple(block.fit(frame) for block in unscaled)
+        if not scaled and not unscaled:
+            raise DataError(
+                f"no inputs are left: all columns are dates, and preprocess.datetime is {self.plan.datetime}"
+            )
+        self.scaler_ = None
+        if scaled:
+            scaler = resolve(SCALERS[self.plan.numeric])(len(frame), self.seed)
+            self.scaler_ = scaler.fit(self._numbers(frame))
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return (n_rows, n_inputs) float32, finite, in C order.
+
+        Args:
+            frame: (n_rows, n_columns) with the columns that ``fit`` saw. A category that the data set did
+                not have becomes zeros; an infinite number the largest float32.
+        """
+        inputs = np.empty((len(frame), self.n_inputs), np.float32)
+        start = 0
+        if self.scaled_:
+            values = self.scaler_.transform(self._numbers(frame))
+            start = values.shape[1]
+            inputs[:, :start] = np.clip(values, -FLOAT32_MAX, FLOAT32_MAX)
+        for block in self.unscaled_:
+            values = block.transform(frame)
+            inputs[:, start : start + values.shape[1]] = values
+            start += values.shape[1]
+        return inputs
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs, after ``fit``."""
+        return len(self.input_names)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The (n_inputs,) names of the inputs, after ``fit``."""
+        return tuple(name for block in (*self.scaled_, *self.unscaled_) for name in block.input_names())
+
+    def _numbers(self, frame: pd.DataFrame) -> np.ndarray:
+        return np.hstack([block.transform(frame) for block in self.scaled_])
+
+    def _blocks(self) -> tuple[list[Block], list[Block]]:
+        """Return the blocks that are scaled and those that are not, without the ones that have no inputs."""
+        of_kind = {kind: [column for column in self.columns if column.kind is kind] for kind in Kind}
+        scaled: list[Block] = []
+        unscaled: list[Block] = []
+        if of_kind[Kind.NUMERIC]:
+            scaled.append(
+                NumericBlock(of_kind[Kind.NUMERIC], resolve(MISSING_NUMERIC[self.plan.missing_numeric]))
+            )
+        if of_kind[Kind.BOOLEAN]:
+            unscaled.append(NumericBlock(of_kind[Kind.BOOLEAN], most_frequent))
+        if of_kind[Kind.CATEGORY]:
+            fill = resolve(MISSING_CATEGORICAL[self.plan.missing_categorical])
+            block = resolve(CATEGORICAL[self.plan.categorical])(of_kind[Kind.CATEGORY], fill)
+            (scaled if block.scaled else unscaled).append(block)
+        dates = DateBlock(of_kind[Kind.DATETIME], self.plan.datetime)
+        if dates.pairs():
+            unscaled.append(dates)
+        indicators = IndicatorBlock(of_kind[Kind.NUMERIC])
+        if self.plan.indicator and indicators.columns:
+            unscaled.append(indicators)
+        return scaled, unscaled
+
+
+class TargetScaler:
+    """Standardises the targets of a regression: losses and learning rates then do not depend on their unit.
+
+    Attributes:
+        mean_: (n_targets,) float64 means of the training rows.
+        scale_: (n_targets,) float64 standard deviations (divided by n), 1 where that is 0.
+    """
+
+    mean_: np.ndarray
+    scale_: np.ndarray
+
+    def fit(self, target: np.ndarray) -> Self:
+        """Learn from (n_train, n_targets) targets."""
+        self.mean_ = target.mean(axis=0)
+        deviation = np.where(np.ptp(target, axis=0) == 0, 0.0, target.std(axis=0))
+        self.scale_ = np.where(deviation > 0, deviation, 1.0)
+        return self
+
+    def transform(self, target: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_targets) float64 in standard deviations from the mean."""
+        scaled: np.ndarray = (target - self.mean_) / self.scale_
+        return scaled
+
+    def inverse(self, scaled: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_targets) in the target's own unit."""
+        target: np.ndarray = scaled * self.scale_ + self.mean_
+        return target
