@@ -1,0 +1,123 @@
+"""A trial as MLflow keeps it: names, texts and points; nothing here talks to MLflow."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from tuner.records import State, TrialResult
+
+LONGEST_NAME = 250
+"""Characters of a param's or metric's name (MLflow's limit)."""
+
+LONGEST_PARAM = 6000
+"""Characters of a param's value (MLflow's limit)."""
+
+LONGEST_TAG = 8000
+"""Characters of a tag's value, notes included (MLflow's limit)."""
+
+STATUS: Mapping[State, str] = {
+    State.COMPLETE: "FINISHED",
+    State.PRUNED: "KILLED",
+    State.FAILED: "FAILED",
+}
+"""The status of an ended trial's run."""
+
+_REFUSED = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a metric.
+
+    Attributes:
+        name: the metric, as MLflow accepts it.
+        value: finite.
+        step: the epoch, from 1; 0 for a value of the whole trial.
+        moment: when in the trial, 0 (its start) .. 1 (its end).
+    """
+
+    name: str
+    value: float
+    step: int
+    moment: float
+
+
+def run_name(number: int) -> str:
+    """Return the name of a trial's run: ``trial-0007``."""
+    return f"trial-{number:04d}"
+
+
+def legal_name(name: str) -> str:
+    """Return a param's or metric's name as MLflow accepts it; a name that it accepts stays as it is.
+
+    MLflow accepts letters, digits, spaces and ``_ - . / :`` (on Windows no colon), at most 250, and refuses
+    names that another path would also reach (``a//b``, ``/a``, ``a/../b``). Any other character becomes
+    ``_``, as do empty parts and parts of dots between slashes.
+    """
+    parts = _REFUSED.sub("_", name).split("/")
+    return "/".join("_" if part in ("", ".", "..") else part for part in parts)[:LONGEST_NAME].rstrip("/")
+
+
+def cut(text: str, longest: int) -> str:
+    """Return ``text`` in at most ``longest`` characters; an ellipsis shows that it was cut."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def texts(values: Mapping[str, object]) -> dict[str, str]:
+    """Return params as MLflow accepts them: legal names, values as Python writes them."""
+    return {legal_name(name): cut(str(value), LONGEST_PARAM) for name, value in values.items()}
+
+
+def trial_tags(result: TrialResult) -> dict[str, str]:
+    """Return what a trial's run says of its state; the reason and its sentence for a failed one."""
+    tags = {"tuner.state": str(result.state)}
+    if result.reason is not None:
+        tags["tuner.reason"] = str(result.reason)
+    if result.message is not None:
+        tags["tuner.message"] = cut(result.message, LONGEST_TAG)
+        tags["mlflow.note.content"] = tags["tuner.message"]
+    return tags
+
+
+def trial_points(result: TrialResult) -> list[Point]:
+    """Return every metric of a trial; values that are NaN or infinite are left out, MLflow cannot chart them.
+
+    Of the whole trial: ``score`` (the first objective), ``cv/<metric>`` (mean over folds),
+    ``cv_std/<metric>`` (population standard deviation over the folds that define it), ``fold<k>/<metric>``,
+    ``best_epoch``, ``epochs``, ``parameters``, ``seconds``. By epoch: ``<curve>/mean``, ``val_loss/fold<k>``.
+    """
+    points = [Point(legal_name(name), value, 0, 1.0) for name, value in _finals(result)]
+    points += _curve_points(result)
+    return [point for point in points if isfinite(point.value)]
+
+
+def _finals(result: TrialResult) -> Iterator[tuple[str, float]]:
+    if result.values:
+        yield "score", float(result.values[0])
+    for metric, mean in (result.metrics or {}).items():
+        yield f"cv/{metric}", float(mean)
+    for metric, by_fold in (result.fold_metrics or {}).items():
+        defined = [value for value in by_fold if isfinite(value)]
+        if defined:
+            yield f"cv_std/{metric}", float(np.std(defined))
+        for fold, value in enumerate(by_fold):
+            yield f"fold{fold}/{metric}", float(value)
+    if result.best_epoch is not None:
+        yield "best_epoch", float(result.best_epoch)
+    yield "epochs", float(result.epochs)
+    yield "parameters", float(result.parameters)
+    yield "seconds", float(result.seconds)
+
+
+def _curve_points(result: TrialResult) -> Iterator[Point]:
+    for curve, values in (result.curves or {}).items():
+        columns = {f"{curve}/mean": values.mean(axis=1)}
+        if curve == "val_loss":
+            columns |= {f"{curve}/fold{fold}": values[:, fold] for fold in range(values.shape[1])}
+        for name, column in columns.items():
+            for epoch, value in enumerate(column.tolist(), start=1):
+                yield Point(legal_name(name), value, epoch, epoch / len(column))

@@ -1,0 +1,94 @@
+"""The seam between a study and whatever shows its trials to people."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from tuner.records import TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class StudyCard:
+    """What a tracker is told of a study, once.
+
+    Attributes:
+        id: unique to this study; a fresh study of the same name has another.
+        name: the study's name, shown as the parent run's name.
+        experiment: the experiment that holds the study.
+        objective: the metric that trials are judged by; several are joined by ``", "``.
+        direction: ``maximize`` or ``minimize``; several are joined by ``", "``.
+        tags: further tags of the parent run.
+        params: what the study was started with (seed, folds, hash of the data, ...), as text.
+        note: Markdown for the parent run's page.
+    """
+
+    id: str
+    name: str
+    experiment: str
+    objective: str
+    direction: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    note: str
+
+
+class Ending(StrEnum):
+    """How a study's run ended."""
+
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingReport:
+    """What became of a study's records.
+
+    Attributes:
+        uri: the tracking store, without a password.
+        experiment_id: the experiment's id in it.
+        parent_run_id: the id of the study's run.
+        page: where a browser finds the trials; None where no server shows the store (``tune ui`` starts one).
+        unsent: names of the runs that are not complete in the store, such as ``trial-0007``; the next
+            ``started`` sends their trials again.
+        trouble: why they are unsent, in a sentence; None where everything was sent.
+    """
+
+    uri: str
+    experiment_id: str
+    parent_run_id: str
+    page: str | None
+    unsent: tuple[str, ...]
+    trouble: str | None
+
+
+class Tracker(Protocol):
+    """Told of a study as it goes; never steers it and never holds it up.
+
+    The calls come in the order ``started``, ``finished`` for each trial that ends, ``closed``, all from one
+    thread. A tracker that has told of a trial knows it after a restart: no trial is shown twice.
+    """
+
+    def started(self, card: StudyCard, ended: Collection[int], load: Callable[[int], TrialResult]) -> None:
+        """Make the study known, or take it up where an interrupted driver left it.
+
+        Args:
+            card: the study.
+            ended: numbers of the trials that have ended before; those not yet told completely are told now.
+            load: gives the result of an ended trial; may be called later and from another thread.
+
+        Raises:
+            TunerError: the records cannot be kept there; raised before anything is trained.
+        """
+
+    def finished(self, result: TrialResult) -> None:
+        """Tell of a trial that ended; returns at once."""
+
+    def closed(self, ending: Ending, summary: Mapping[str, float], best: Collection[int]) -> TrackingReport:
+        """Wait until everything is told, while there is progress, and end the study's record.
+
+        Args:
+            ending: whether the study came to its end.
+            summary: numbers of the study as a whole, such as ``best_score`` and ``trials``.
+            best: numbers of the best trials; one, unless there are several objectives.
+        """
