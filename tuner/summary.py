@@ -1,0 +1,115 @@
+"""A study's trials at a glance: what ``tune show`` prints, for people and for machines."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.config import StudyConfig
+from tuner.errors import TunerError
+from tuner.records import Params, State, TrialResult
+from tuner.sampling import Asked
+from tuner.storage import StudyStore
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """What a study's records hold.
+
+    Attributes:
+        about: the study's name, task, objective, data and seed, as the header has them.
+        results: the ended trials by number, without arrays.
+        running: the trials that were asked and have not ended, by number.
+    """
+
+    about: Mapping[str, Any]
+    results: Mapping[int, TrialResult]
+    running: Mapping[int, Params]
+
+    @property
+    def objective(self) -> str:
+        """The metric that the search improves."""
+        return str(self.about["objective"][0]["metric"])
+
+    @property
+    def maximize(self) -> bool:
+        """Whether larger scores are better."""
+        return bool(self.about["objective"][0]["direction"] == "maximize")
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The best complete trial; the first of equals."""
+        ranked = self.ranked()
+        return ranked[0] if ranked else None
+
+    def ranked(self) -> list[TrialResult]:
+        """Return the complete trials, the best first."""
+        sign = -1.0 if self.maximize else 1.0
+        complete = [result for result in self.results.values() if result.state is State.COMPLETE]
+        return sorted(complete, key=lambda result: (sign * result.values[0], result.number))
+
+    def count(self, state: State) -> int:
+        """Return how many trials are in a state."""
+        if state is State.RUNNING:
+            return len(self.running)
+        return sum(result.state is state for result in self.results.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the machine's view, as JSON values."""
+        best = self.best
+        numbers = sorted({*self.results, *self.running})
+        trials = [
+            _ended(self.results[number]) if number in self.results else _running(number, self.running[number])
+            for number in numbers
+        ]
+        return {**self.about, "trials": trials, "best": [] if best is None else [best.number]}
+
+
+def summarise(store: StudyStore) -> StudySummary:
+    """Return what a study's records hold now.
+
+    Raises:
+        TunerError: no study is recorded there.
+    """
+    results = store.results()
+    asked: Sequence[Asked] = store.asked_trials()
+    running = {trial.number: trial.params for trial in asked if trial.number not in results}
+    return StudySummary(store.header().about, results, running)
+
+
+def read_summary(config: StudyConfig) -> StudySummary:
+    """Return what a study file's records hold now; writes nothing.
+
+    Raises:
+        TunerError: the study was not run yet.
+    """
+    with closing(StudyStore(config.runs_folder, config.name)) as store:
+        if not store.exists:
+            raise TunerError(
+                f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
+            )
+        return summarise(store)
+
+
+def _ended(result: TrialResult) -> dict[str, Any]:
+    return {
+        "number": result.number,
+        "state": result.state.value,
+        "params": dict(result.params),
+        "values": list(result.values),
+        "fold_values": [list(values) for values in result.fold_values],
+        "best_epoch": result.best_epoch,
+        "epochs": result.epochs,
+        "metrics": {
+            name: None if math.isnan(value) else value for name, value in (result.metrics or {}).items()
+        },
+        "seconds": result.seconds,
+        "reason": None if result.reason is None else result.reason.value,
+    }
+
+
+def _running(number: int, params: Params) -> dict[str, Any]:
+    scores: dict[str, Any] = {"values": [], "fold_values": [], "best_epoch": None, "metrics": {}}
+    rest = {"epochs": 0, "seconds": 0.0, "reason": None}
+    return {"number": number, "state": State.RUNNING.value, "params": dict(params), **scores, **rest}
