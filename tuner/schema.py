@@ -1,7 +1,12 @@
 """The JSON Schema (draft 2020-12) of study files, for editors."""
 
+import ast
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
+from tuner import sections
 from tuner.sections import StudySections
 from tuner.space_file import TYPES, space_names
 
@@ -35,6 +40,10 @@ _NEEDED = {"int": ["type", "low", "high"], "float": ["type", "low", "high"], "ch
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of study files."""
     whole = StudySections.model_json_schema()
+    for name, meanings in _meanings().items():
+        section = whole if name == StudySections.__name__ else whole["$defs"].get(name, {})
+        for key, meaning in meanings.items():
+            section["properties"][key]["description"] = meaning
     whole["$defs"] |= {f"{kind}_parameter": _parameter(kind) for kind in TYPES}
     whole["$defs"]["parameters"] = {
         "type": "object",
@@ -63,6 +72,21 @@ def schema() -> dict[str, Any]:
     # The file's own name is the default, and that differs from file to file.
     del whole["properties"]["name"]["default"]
     return {"$schema": DRAFT, **_tidy(whole), "title": "Study file"}
+
+
+def _meanings() -> dict[str, dict[str, str]]:
+    """Return the sentence below each key of each section, read from their source.
+
+    Pydantic could do this while the sections are imported, which would slow down every command.
+    """
+    classes = [node for node in ast.parse(inspect.getsource(sections)).body if isinstance(node, ast.ClassDef)]
+    return {each.name: dict(_documented(each.body)) for each in classes}
+
+
+def _documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            yield field.target.id, str(ast.literal_eval(text.value))
 
 
 def _tidy(part: Any) -> Any:

@@ -12,7 +12,7 @@ from tuner.records import Params
 class Section(BaseModel):
     """Keys of a study file: no others, no conversions between types, no changes."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 class DataSection(Section):

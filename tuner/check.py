@@ -1,0 +1,84 @@
+"""What ``tune check`` does: put a study together and train one batch of its smallest and its largest network."""
+
+import time
+from dataclasses import dataclass
+
+from tuner.config import StudyConfig
+from tuner.engines.base import FoldData, Rows
+from tuner.errors import TunerError
+from tuner.model.network import MODELS, count_parameters
+from tuner.records import Params
+from tuner.seeds import derive
+from tuner.study import Study, open_study
+from tuner.trial import make_engine, prepare
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCheck:
+    """One network that was tried.
+
+    Attributes:
+        name: ``smallest`` or ``largest``.
+        params: its parameters.
+        inputs: columns that enter it.
+        parameters: trainable weights.
+        seconds: for one batch of every fold, compilation included.
+        loss: mean over folds of that batch's loss.
+    """
+
+    name: str
+    params: Params
+    inputs: int
+    parameters: int
+    seconds: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A study that can be run.
+
+    Attributes:
+        study: its parts.
+        networks: the ends of the search space.
+    """
+
+    study: Study
+    networks: tuple[NetworkCheck, ...]
+
+
+def check_study(config: StudyConfig) -> CheckReport:
+    """Put a study together and train one batch of the smallest and the largest network; writes nothing.
+
+    Raises:
+        TunerError: something does not fit, or a network cannot be trained.
+    """
+    study = open_study(config)
+    ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))
+    return CheckReport(study, tuple(_try(study, name, params) for name, params in ends))
+
+
+def _try(study: Study, name: str, params: Params) -> NetworkCheck:
+    problem = study.problem
+    engine = make_engine(problem.engine)
+    network = MODELS[problem.model].plan(params)
+    folds = [_first_batch(fold.data, network.batch_size) for fold in prepare(problem, params)]
+    n_inputs = folds[0].train.inputs.shape[1]
+    if n_inputs == 0:
+        raise TunerError(f"{study.config.path}: preprocess leaves no input for the network")
+    started = time.perf_counter()
+    seed = derive(problem.seed, "check")
+    epochs = engine.train(network, problem.head, problem.loss, folds, epochs=1, seed=seed)
+    loss = float(next(epochs).train_loss.mean())
+    epochs.close()
+    seconds = time.perf_counter() - started
+    parameters = count_parameters(network, n_inputs, problem.head)
+    return NetworkCheck(name, params, n_inputs, parameters, seconds, loss)
+
+
+def _first_batch(fold: FoldData, batch_size: int) -> FoldData:
+    def first(rows: Rows) -> Rows:
+        return Rows(rows.inputs[:batch_size], rows.target[:batch_size], rows.weight[:batch_size])
+
+    watch = first(fold.watch)
+    return FoldData(first(fold.train), watch, watch if fold.score is fold.watch else first(fold.score))

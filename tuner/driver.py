@@ -1,0 +1,128 @@
+"""The search loop: ask, submit, record. The one writer of a study's records."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from tuner.executors import Executor
+from tuner.pruning import Told, make_bar
+from tuner.records import State, TrialResult
+from tuner.sampling import Asked, Outcome, Sampling
+from tuner.storage import StudyStore
+from tuner.study import Study
+from tuner.tracking import Tracker
+from tuner.trial import TrialTask
+
+
+class Driver:
+    """Brings a study to a number of trials.
+
+    Trial n is asked with the knowledge of exactly the trials 0 .. n - window, and judged against them, however many
+    have ended by then. So the table of trials does not depend on the executor's pace or on restarts.
+
+    Args:
+        study: what is searched.
+        store: the study's records; may hold trials of an earlier process.
+        tracker: is told of each ended trial.
+        executor: evaluates the trials.
+    """
+
+    def __init__(self, study: Study, store: StudyStore, tracker: Tracker, executor: Executor) -> None:
+        search = study.config.search
+        self._study = study
+        self._store = store
+        self._tracker = tracker
+        self._executor = executor
+        self._window = search.window
+        self._maximize = study.direction == "maximize"
+        self._sampling = Sampling(
+            study.config.space,
+            search.sampler,
+            seed=search.seed,
+            window=search.window,
+            maximize=self._maximize,
+            first=study.config.first,
+        )
+        self._outcomes: dict[int, Outcome] = {}
+        self._told: dict[int, Told] = {}
+        for result in store.results().values():
+            self._remember(result)
+        self._waiting: list[Asked] = []
+        self._n_asked = 0
+        for asked in store.asked_trials():
+            self._sampling.restore(asked)
+            self._n_asked += 1
+            if asked.number not in self._outcomes:
+                self._waiting.append(asked)
+
+    def run(
+        self,
+        n_trials: int,
+        *,
+        deadline: float | None = None,
+        training: Callable[[], AbstractContextManager[None]],
+    ) -> Iterator[TrialResult]:
+        """Yield each trial as it ends, until all ``n_trials`` have.
+
+        Args:
+            n_trials: trials of the study, those of earlier processes included.
+            deadline: no trial starts after this ``time.monotonic()``.
+            training: entered while trials are evaluated; an interruption may come inside.
+        """
+        running: set[Future[TrialResult]] = set()
+        while True:
+            while len(running) < self._executor.slots and (deadline is None or time.monotonic() < deadline):
+                asked = self._next(n_trials)
+                if asked is None:
+                    break
+                task = self._task(asked)
+                with training():
+                    running.add(self._executor.submit(task))
+            if not running:
+                return
+            with training():
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for result in sorted((future.result() for future in ended), key=lambda result: result.number):
+                self._record(result)
+                yield result
+
+    def _next(self, n_trials: int) -> Asked | None:
+        """Return the next trial to evaluate; None where there is none, or what it may know is not known yet."""
+        if self._waiting:
+            return self._waiting.pop(0)
+        if self._n_asked >= n_trials or any(
+            number not in self._outcomes for number in range(self._n_asked - self._window + 1)
+        ):
+            return None
+        asked = self._sampling.ask(self._outcomes)
+        self._store.asked(asked)
+        self._n_asked += 1
+        return asked
+
+    def _task(self, asked: Asked) -> TrialTask:
+        problem = self._study.problem
+        told = [
+            self._told[number]
+            for number in range(asked.number - self._window + 1)
+            if self._outcomes[number].state is not State.FAILED
+        ]
+        bar = make_bar(
+            self._study.config.search.pruner,
+            told,
+            epochs=int(asked.params.get("epochs", problem.epochs)),
+            maximize=self._maximize,
+        )
+        return TrialTask(problem, asked.number, asked.params, bar)
+
+    def _record(self, result: TrialResult) -> None:
+        self._store.ended(result)
+        self._tracker.finished(result)
+        self._remember(result)
+
+    def _remember(self, result: TrialResult) -> None:
+        value = result.values[0] if result.values else None
+        self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
+        self._told[result.number] = Told(result.state is State.COMPLETE, np.array(result.curve))

@@ -1,0 +1,18 @@
+"""Where a study's trials are shown, as its file says."""
+
+from pathlib import Path
+
+from tuner.config import StudyConfig
+from tuner.mlflow_store import sqlite_uri
+
+
+def tracking_place(config: StudyConfig) -> tuple[str, Path | None]:
+    """Return the tracking store's URI, and where it keeps files if that is for this side to say."""
+    runs = config.runs_folder.parent
+    uri = sqlite_uri(runs / "mlflow.db") if config.tracking.uri == "auto" else config.tracking.uri
+    return uri, None if uri.startswith(("http://", "https://")) else runs / "mlartifacts"
+
+
+def experiment_name(config: StudyConfig) -> str:
+    """Return the name of the MLflow experiment."""
+    return config.name if config.tracking.experiment == "auto" else config.tracking.experiment

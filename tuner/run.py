@@ -1,0 +1,230 @@
+"""What ``tune run`` does: open a study, take up its records where they are, search, and close them."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from tuner.config import StudyConfig
+from tuner.data.fingerprint import Fingerprint, changed
+from tuner.driver import Driver
+from tuner.errors import TunerError
+from tuner.executors import InProcess
+from tuner.interrupts import Interrupts
+from tuner.lease import driving
+from tuner.mlflow_tracker import MlflowTracker
+from tuner.places import experiment_name, tracking_place
+from tuner.records import State, TrialResult
+from tuner.storage import Header, StudyStore
+from tuner.study import Study, open_study
+from tuner.summary import StudySummary, summarise
+from tuner.tracking import Ending, StudyCard, TrackingReport
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "optuna")
+"""Whose versions a result's bits depend on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A study that is about to be searched.
+
+    Attributes:
+        study: its parts.
+        n_trials: how many trials it is to have.
+        before: what its records hold already.
+        notes: what the user should know: of the data, and of what differs from an earlier run.
+    """
+
+    study: Study
+    n_trials: int
+    before: StudySummary
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A study's state after a run of it.
+
+    Attributes:
+        summary: its trials.
+        tracking: where they are shown, and whether all of them are.
+        interrupted: whether the user ended the run.
+    """
+
+    summary: StudySummary
+    tracking: TrackingReport
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a user should know while the search goes on.
+
+    Attributes:
+        text: one sentence.
+    """
+
+    text: str
+
+
+Event = Opened | TrialResult | Note | Closed
+"""What happens in a run of a study: ``Opened`` first, ``Closed`` last, trials in the order in which they end."""
+
+
+def run_study(
+    config: StudyConfig, *, trials: int | None = None, timeout: float | None = None, fresh: bool = False
+) -> Iterator[Event]:
+    """Search until the study has its trials; take up what an earlier run has left.
+
+    Args:
+        config: the study file.
+        trials: how many trials the study is to have; None for the number in the file.
+        timeout: seconds after which no trial starts; None for those in the file.
+        fresh: whether records of the study that are there are moved to a dated folder first.
+
+    Raises:
+        TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
+            that was there is lost.
+    """
+    study = open_study(config)
+    store = StudyStore(config.runs_folder, config.name)
+    with driving(config.runs_folder, config.name), closing(store), Interrupts() as interrupts:
+        notes = list(study.dataset.notes)
+        if fresh and store.exists:
+            notes.append(f"the earlier study was moved to {store.set_aside()}")
+        header = store.header() if store.exists else None
+        if header is None:
+            header = make_header(study)
+        else:
+            check_unchanged(study, header)
+            notes += other_versions(header)
+        tracker = MlflowTracker(*tracking_place(config))
+        ended = list(store.results()) if store.exists else []
+        tracker.started(make_card(study, header), ended, store.load)
+        if not store.exists:
+            store.create(header, maximize=study.direction == "maximize")
+        n_trials = trials or config.search.trials
+        yield Opened(study, n_trials, summarise(store), tuple(notes))
+        seconds = config.search.timeout if timeout is None else timeout
+        deadline = None if seconds is None else time.monotonic() + seconds
+        ending = Ending.FINISHED
+        try:
+            driver = Driver(study, store, tracker, InProcess(study.problem.engine))
+            trouble: str | None = None
+            for result in driver.run(n_trials, deadline=deadline, training=interrupts.let_through):
+                yield result
+                if tracker.trouble != trouble:
+                    trouble = tracker.trouble
+                    yield Note("MLflow answers again" if trouble is None else f"MLflow: {trouble}; the search goes on")
+        except KeyboardInterrupt:
+            ending = Ending.INTERRUPTED
+        summary = summarise(store)
+        best = summary.best
+        report = tracker.closed(ending, _numbers(summary), [] if best is None else [best.number])
+        yield Closed(summary, report, ending is Ending.INTERRUPTED)
+
+
+def make_header(study: Study) -> Header:
+    """Return what a new study is recorded with."""
+    dataset = study.dataset
+    return Header(
+        id=uuid.uuid4().hex,
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        config=study.config.canonical(),
+        data=dataset.fingerprint.to_dict(),
+        splits=study.splits,
+        versions={name: version(name) for name in LIBRARIES},
+        about={
+            "study": study.config.name,
+            "task": dataset.task.value,
+            "objective": [{"metric": study.objective, "direction": study.direction}],
+            "data": {
+                "rows": len(dataset.target),
+                "columns": len(dataset.columns),
+                "sha256": dataset.fingerprint.sha256,
+            },
+            "seed": study.config.search.seed,
+        },
+    )
+
+
+def check_unchanged(study: Study, header: Header) -> None:
+    """Refuse to continue a study whose file or data are no longer those of its trials.
+
+    Raises:
+        TunerError: names each change, and the way out.
+    """
+    config = study.config
+    changes = [f"{config.path}: {line}" for line in config.differences(header.config, config.canonical())]
+    old_data, data = Fingerprint.from_dict(header.data), study.dataset.fingerprint
+    if old_data.sha256 != data.sha256:
+        changes += [f"{study.dataset.place}: {line}" for line in changed(old_data, data)]
+    if not changes and header.splits != study.splits:
+        changes.append(
+            "the held-out rows or the folds are others, as another version of scikit-learn may make them"
+        )
+    if changes:
+        listed = "\n".join(f"  {line}" for line in changes)
+        raise TunerError(
+            f"study '{config.name}' has trials of {header.created[:10]}, and has changed since:\n{listed}\n"
+            f"undo this, or start anew with: tune run {config.path} --fresh  (keeps the old study under a dated name)"
+        )
+
+
+def other_versions(header: Header) -> list[str]:
+    """Return which libraries are no longer those that the study was started with, as notes."""
+    return [
+        f"{name} is {version(name)}, the study was started with {old}: results may differ in their last bits"
+        for name, old in header.versions.items()
+        if version(name) != old
+    ]
+
+
+def make_card(study: Study, header: Header) -> StudyCard:
+    """Return what a tracker is told of a study."""
+    config, dataset = study.config, study.dataset
+    search = config.search
+    about = {
+        "task": dataset.task.value,
+        "rows": len(dataset.target),
+        "held_out_rows": len(study.test_rows),
+        "columns": len(dataset.columns),
+        "data_sha256": dataset.fingerprint.sha256,
+        "splits_sha256": study.splits,
+        "folds": config.cv.folds,
+        "repeats": config.cv.repeats,
+        "sampler": search.sampler,
+        "pruner": search.pruner,
+        "window": search.window,
+        "seed": search.seed,
+        "engine": study.problem.engine,
+    }
+    note = (
+        f"**{config.name}**: {dataset.task.value} on {len(dataset.target):,} rows and {len(dataset.columns)} columns "
+        f"of `{dataset.place}`, searched for the best `{study.objective}` ({study.direction}).\n\n"
+        f"Trials are the child runs: sort by *Created* to see them nested, by *score* to see the best first."
+    )
+    return StudyCard(
+        id=header.id,
+        name=config.name,
+        experiment=experiment_name(config),
+        objective=study.objective,
+        direction=study.direction,
+        tags={"tuner.task": dataset.task.value},
+        params={name: str(value) for name, value in about.items()},
+        note=note,
+    )
+
+
+def _numbers(summary: StudySummary) -> dict[str, float]:
+    """Return a study's outcome as the tracker's numbers."""
+    numbers = {
+        state.value: float(summary.count(state)) for state in (State.COMPLETE, State.PRUNED, State.FAILED)
+    }
+    numbers["trials"] = float(len(summary.results))
+    if summary.best is not None:
+        numbers["best_score"] = summary.best.values[0]
+    return numbers

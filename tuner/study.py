@@ -1,0 +1,187 @@
+"""A study: its file's parts put together, checked against one another before any training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.config import StudyConfig
+from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
+from tuner.data.preprocess import PreprocessPlan
+from tuner.data.sources import Source
+from tuner.errors import DataError, StudyFileError, TunerError, nearest
+from tuner.model.fold_metrics import FoldScorer
+from tuner.model.heads import Head, make_head
+from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
+from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
+from tuner.seeds import derive
+from tuner.stopping import EarlyStopping
+from tuner.tasks import Task
+from tuner.trial import Problem, prepare
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """A study that can be run.
+
+    Attributes:
+        config: the study file.
+        problem: what all its trials share.
+        search_rows: the rows that the search sees.
+        test_rows: the held-out rows, which no trial ever sees.
+        splits: SHA-256 of held-out rows and folds.
+    """
+
+    config: StudyConfig
+    problem: Problem
+    search_rows: np.ndarray
+    test_rows: np.ndarray
+    splits: str
+
+    @property
+    def dataset(self) -> Dataset:
+        """The table."""
+        return self.problem.dataset
+
+    @property
+    def objective(self) -> str:
+        """The metric that the search improves."""
+        return self.problem.metrics[0]
+
+    @property
+    def direction(self) -> str:
+        """``maximize`` or ``minimize``."""
+        return METRICS[self.objective].direction
+
+
+def open_study(config: StudyConfig) -> Study:
+    """Load the data, set rows aside, make the folds, and check that all fits together; writes nothing.
+
+    Raises:
+        TunerError: the data cannot be used, or something in the study file does not fit it.
+    """
+    dataset = _load(config)
+    loss, metrics = _loss_and_metrics(config, dataset)
+    seed = config.search.seed
+    share = config.test if isinstance(config.test, float) else 0.0
+    search_rows, test_rows = hold_out(dataset, share, derive(seed, "test"))
+    folds = make_folds(
+        dataset,
+        search_rows,
+        n_folds=config.cv.folds,
+        repeats=config.cv.repeats,
+        shuffle=config.cv.shuffle,
+        seed=derive(seed, "folds"),
+    )
+    head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes))
+    _check_objective(config, metrics[0], dataset, head, folds)
+    problem = Problem(
+        dataset=dataset,
+        folds=folds,
+        n_repeats=config.cv.repeats,
+        head=head,
+        preprocess=_preprocess_plan(config),
+        loss=loss,
+        metrics=metrics,
+        epochs=config.training.epochs,
+        early_stopping=_early_stopping(config),
+        engine="keras" if config.training.engine == "auto" else config.training.engine,
+        model=config.training.model,
+        seed=seed,
+    )
+    _check_preparation(config, problem)
+    return Study(config, problem, search_rows, test_rows, splits_sha256(search_rows, test_rows, folds))
+
+
+def _load(config: StudyConfig) -> Dataset:
+    data = config.data
+    if data.path is not None:
+        source = Source("path", data.path)
+    elif data.sklearn is not None:
+        source = Source("sklearn", data.sklearn)
+    else:
+        source = Source("python", str(data.python))
+    return load_dataset(
+        source,
+        target=data.target,
+        drop=data.drop,
+        weight=data.weight,
+        group=data.group,
+        time=data.time,
+        task=None if config.task == "auto" else Task(config.task),
+        positive=config.positive,
+        test_path=config.test if isinstance(config.test, str) else None,
+        folder=config.folder,
+    )
+
+
+def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple[str, ...]]:
+    """Return the loss and the metrics, the objective first, by the task that the data turned out to have."""
+    task, problems = dataset.task, []
+    loss = AUTO_LOSS[task] if config.training.loss == "auto" else config.training.loss
+    if task not in LOSSES[loss].tasks:
+        allowed = losses_for(task)
+        problems.append(("training.loss", f"'{loss}' is not a loss for {task}; one of: {', '.join(allowed)}"))
+    objective = AUTO_OBJECTIVE[task] if config.objective == "auto" else config.objective
+    named = [("objective", objective), *(("metrics", name) for name in config.metrics)]
+    stopping = config.training.early_stopping
+    if stopping is not None and stopping.monitor != "val_loss":
+        named.append(("training.early_stopping.monitor", stopping.monitor.removeprefix("val_")))
+    allowed = metrics_for(task)
+    for key, name in named:
+        if name not in allowed:
+            hint = nearest(name, allowed)
+            problems.append((key, f"'{name}' is not a metric for {task}; one of: {', '.join(allowed)}{hint}"))
+    if problems:
+        raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
+    return loss, tuple(dict.fromkeys((objective, *config.metrics)))
+
+
+def _check_objective(
+    config: StudyConfig, objective: str, dataset: Dataset, head: Head, folds: tuple[Fold, ...]
+) -> None:
+    """Refuse an objective that the scored rows of some fold leave undefined, whatever a network predicts."""
+    rows = [fold.score for fold in folds]
+    outputs = np.full((sum(map(len, rows)), head.units), 0.5, np.float32)
+    values = FoldScorer(objective, head, dataset.target, rows)(outputs)
+    undefined = np.flatnonzero(np.isnan(values))
+    if len(undefined):
+        numbers = ", ".join(map(str, undefined))
+        raise config.problem(
+            "objective",
+            f"'{objective}' is undefined for the scored rows of fold {numbers} (a class may be missing, or there "
+            "may be one row only); use fewer folds or another objective",
+        )
+
+
+def _check_preparation(config: StudyConfig, problem: Problem) -> None:
+    """Refuse what would fail in every trial; what is prepared here is kept for trial 0."""
+    try:
+        prepare(problem, config.space.default())
+    except DataError as error:
+        raise TunerError(f"{config.path}: {error}") from None
+
+
+def _preprocess_plan(config: StudyConfig) -> PreprocessPlan:
+    section = config.preprocess
+    return PreprocessPlan(
+        numeric=section.numeric,
+        categorical=section.categorical,
+        datetime=section.datetime,
+        missing_numeric=section.missing.numeric,
+        missing_categorical=section.missing.categorical,
+        indicator=section.missing.indicator,
+    )
+
+
+def _early_stopping(config: StudyConfig) -> EarlyStopping | None:
+    section = config.training.early_stopping
+    if section is None:
+        return None
+    return EarlyStopping(
+        monitor=section.monitor,
+        patience=section.patience,
+        min_delta=section.min_delta,
+        per_fold=section.scope == "fold",
+        inner=section.rows == "inner",
+    )

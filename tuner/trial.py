@@ -1,0 +1,305 @@
+"""One trial: parameters in, cross-validated scores out. The only place that touches scored rows."""
+
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from tuner.data.dataset import Dataset
+from tuner.data.folds import Fold
+from tuner.data.inner import split_off
+from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
+from tuner.engines.base import Engine, Epoch, FoldData, Rows
+from tuner.model.fold_metrics import FoldScorer
+from tuner.model.heads import Head
+from tuner.model.losses import LOSSES
+from tuner.model.metrics import METRICS
+from tuner.model.network import MODELS, count_parameters
+from tuner.pruning import Bar
+from tuner.records import Params, Reason, State, TrialResult
+from tuner.seeds import derive
+from tuner.stopping import EarlyStopping, Watch
+
+INNER_SHARE = 0.15
+"""Share of a fold's training rows that early stopping watches with ``rows: inner``."""
+
+ENGINES: Mapping[str, str] = MappingProxyType({"keras": "tuner.engines.keras_engine:KerasEngine"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """What all trials of a study share; picklable.
+
+    Attributes:
+        dataset: the table.
+        folds: the splits of the rows that the search may see; ``n_repeats`` times the same number.
+        n_repeats: how often the rows were split into folds.
+        head: the end of every network.
+        preprocess: how columns become inputs, where a trial's parameters do not say.
+        loss: a name in ``LOSSES``.
+        metrics: names in ``METRICS``; the first is the objective.
+        epochs: the most epochs, where a trial's parameters do not say.
+        early_stopping: when training ends before, or None.
+        engine: a name in ``ENGINES``.
+        model: a name in ``MODELS``.
+        seed: the study's seed.
+    """
+
+    dataset: Dataset
+    folds: tuple[Fold, ...]
+    n_repeats: int
+    head: Head
+    preprocess: PreprocessPlan
+    loss: str
+    metrics: tuple[str, ...]
+    epochs: int
+    early_stopping: EarlyStopping | None
+    engine: str
+    model: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialTask:
+    """All that the evaluation of one trial depends on; picklable.
+
+    Attributes:
+        problem: what the trial shares with all others of its study.
+        number: 0, 1, ...
+        params: what it tries.
+        bar: what its curve must reach not to be pruned.
+    """
+
+    problem: Problem
+    number: int
+    params: Params
+    bar: Bar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedFold:
+    """A fold as its network reads it, and the way back from outputs to the target's own unit.
+
+    Attributes:
+        data: the rows of the fold.
+        watched: row numbers of ``data.watch`` in the data set.
+        target_scaler: undoes the scaling of a regression target; None where the target is not scaled.
+    """
+
+    data: FoldData
+    watched: np.ndarray
+    target_scaler: TargetScaler | None
+
+
+def evaluate(task: TrialTask) -> TrialResult:
+    """Train the networks of all folds and score them; the same task gives the same result to the bit.
+
+    A trial whose loss or outputs stop being finite fails as diverged; any other exception fails it too, so that one
+    trial does not end a search. An interruption is no failure and passes through.
+    """
+    started = time.perf_counter()
+    blank = TrialResult(number=task.number, state=State.FAILED, params=task.params)
+    try:
+        result = _Trial(task).run(blank)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+        result = replace(blank, reason=Reason.ERROR, message=message)
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def make_engine(name: str) -> Engine:
+    """Return an engine by its name in ``ENGINES``."""
+    module, _, attribute = ENGINES[name].partition(":")
+    engine: Engine = getattr(import_module(module), attribute)()
+    return engine
+
+
+def prepare(problem: Problem, params: Params) -> tuple[PreparedFold, ...]:
+    """Return what each fold's network reads; all that is fitted is fitted on the fold's training rows.
+
+    The result is kept for the next trial with the same preprocessing.
+    """
+    own = {
+        name.removeprefix("preprocess.").replace(".", "_"): value
+        for name, value in params.items()
+        if name.startswith("preprocess.")
+    }
+    return _prepare(problem, replace(problem.preprocess, **own))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4)
+def _prepare(problem: Problem, plan: PreprocessPlan) -> tuple[PreparedFold, ...]:
+    return tuple(_prepare_fold(problem, plan, fold) for fold in problem.folds)
+
+
+def _prepare_fold(problem: Problem, plan: PreprocessPlan, fold: Fold) -> PreparedFold:
+    dataset = problem.dataset
+    train, watched = fold.train, fold.score
+    if problem.early_stopping is not None and problem.early_stopping.inner:
+        seed = derive(problem.seed, "inner", fold.number)
+        train, watched = split_off(dataset, fold.train, INNER_SHARE, seed)
+    preprocessor = Preprocessor(dataset.columns, plan, derive(problem.seed, "preprocess", fold.number))
+    preprocessor.fit(dataset.features.iloc[train])
+    scaler = TargetScaler().fit(dataset.target[train]) if LOSSES[problem.loss].scales_target else None
+    weight = np.ones(len(dataset.target)) if dataset.weight is None else dataset.weight
+    weight = weight / weight[train].mean()
+
+    def rows(numbers: np.ndarray) -> Rows:
+        target = dataset.target[numbers]
+        return Rows(
+            inputs=preprocessor.transform(dataset.features.iloc[numbers]),
+            target=problem.head.encode(target if scaler is None else scaler.transform(target)),
+            weight=weight[numbers].astype(np.float32),
+        )
+
+    score = rows(fold.score)
+    watch = score if watched is fold.score else rows(watched)
+    return PreparedFold(FoldData(rows(train), watch, score), watched, scaler)
+
+
+class _Trial:
+    """The course of one trial: what its epochs add up to."""
+
+    def __init__(self, task: TrialTask) -> None:
+        self.task = task
+        self.problem = task.problem
+        self.folds = prepare(task.problem, task.params)
+        self.objective = self._scorer(self.problem.metrics[0], [fold.score for fold in self.problem.folds])
+        self.curves: dict[str, list[np.ndarray]] = {}
+        self.curve: list[float] = []
+        self.best: np.ndarray | None = None
+        rule = self.problem.early_stopping
+        monitored = METRICS.get(rule.monitor.removeprefix("val_")) if rule else None
+        self.monitor = (
+            self._scorer(monitored.name, [fold.watched for fold in self.folds]) if monitored else None
+        )
+        maximize = monitored is not None and monitored.direction == "maximize"
+        self.watch = Watch(rule, len(self.folds), maximize=maximize)
+
+    def run(self, blank: TrialResult) -> TrialResult:
+        """Train until the last epoch, early stopping, pruning or divergence."""
+        problem, task = self.problem, self.task
+        network = MODELS[problem.model].plan(task.params)
+        n_inputs = self.folds[0].data.train.inputs.shape[1]
+        blank = replace(blank, parameters=count_parameters(network, n_inputs, problem.head))
+        epochs = make_engine(problem.engine).train(
+            network,
+            problem.head,
+            problem.loss,
+            [fold.data for fold in self.folds],
+            epochs=int(task.params.get("epochs", problem.epochs)),
+            seed=derive(problem.seed, "trial", task.number),
+        )
+        state = State.COMPLETE
+        with closing(epochs):
+            for epoch in epochs:
+                problem_found = _divergence(epoch)
+                if problem_found is not None:
+                    return self._failed(blank, problem_found)
+                self._take(epoch)
+                if task.bar.prunes(self.curve):
+                    state = State.PRUNED
+                    break
+                if self.watch.ended:
+                    break
+        return self._scored(replace(blank, state=state))
+
+    def _take(self, epoch: Epoch) -> None:
+        """Add an epoch to the curves and keep the outputs of the folds that it is the best of."""
+        scored = self._in_target_units(epoch.scored, [len(fold.data.score) for fold in self.folds])
+        values = self.objective(scored)
+        self.curve.append(float(np.mean(values)))
+        name = f"val_{self.problem.metrics[0]}"
+        for key, series in (("train_loss", epoch.train_loss), ("val_loss", epoch.val_loss), (name, values)):
+            self.curves.setdefault(key, []).append(series)
+        if self.monitor is None:
+            self.watch.see(epoch.val_loss)
+        elif epoch.watched is epoch.scored:
+            self.watch.see(self.monitor(scored))
+        else:
+            lengths = [len(fold.data.watch) for fold in self.folds]
+            self.watch.see(self.monitor(self._in_target_units(epoch.watched, lengths)))
+        if self.best is None or self.watch.improved.all():
+            self.best = scored
+        else:
+            rows = np.repeat(self.watch.improved, [len(fold.data.score) for fold in self.folds])
+            self.best = np.where(rows[:, None], scored, self.best)
+
+    def _scored(self, blank: TrialResult) -> TrialResult:
+        """Return the result at the best epoch."""
+        assert self.best is not None
+        rows = [fold.score for fold in self.problem.folds]
+        fold_metrics = {name: self._scorer(name, rows)(self.best) for name in self.problem.metrics}
+        values = fold_metrics[self.problem.metrics[0]]
+        return replace(
+            blank,
+            values=(float(np.mean(values)),),
+            fold_values=(tuple(map(float, values)),),
+            best_epoch=round(float(np.median(self.watch.best_epochs))),
+            epochs=len(self.curve),
+            metrics={name: _mean_where_defined(each) for name, each in fold_metrics.items()},
+            fold_metrics={name: tuple(map(float, each)) for name, each in fold_metrics.items()},
+            curve=tuple(self.curve),
+            curves=self._stacked_curves(),
+            oof=self._out_of_fold(self.best) if blank.state is State.COMPLETE else None,
+        )
+
+    def _failed(self, blank: TrialResult, message: str) -> TrialResult:
+        epochs = len(self.curve)
+        return replace(
+            blank, reason=Reason.DIVERGED, message=message, epochs=epochs, curves=self._stacked_curves()
+        )
+
+    def _stacked_curves(self) -> dict[str, np.ndarray]:
+        return {name: np.stack(series) for name, series in self.curves.items()}
+
+    def _scorer(self, metric: str, rows: Sequence[np.ndarray]) -> FoldScorer:
+        return FoldScorer(metric, self.problem.head, self.problem.dataset.target, rows)
+
+    def _in_target_units(self, outputs: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+        """Undo each fold's scaling of the target on (n, n_units) outputs, fold after fold."""
+        if self.folds[0].target_scaler is None:
+            return outputs
+        parts = np.split(outputs, np.cumsum(lengths)[:-1])
+        return np.concatenate(
+            [
+                fold.target_scaler.inverse(part)
+                for fold, part in zip(self.folds, parts, strict=True)
+                if fold.target_scaler
+            ]
+        )
+
+    def _out_of_fold(self, outputs: np.ndarray) -> np.ndarray:
+        """Return (n_repeats, n_rows, n_units) outputs at the places of their rows, NaN elsewhere."""
+        problem = self.problem
+        per_repeat = len(problem.folds) // problem.n_repeats
+        placed = np.full(
+            (problem.n_repeats, len(problem.dataset.target), outputs.shape[1]), np.nan, np.float32
+        )
+        first = 0
+        for fold in problem.folds:
+            placed[fold.number // per_repeat, fold.score] = outputs[first : first + len(fold.score)]
+            first += len(fold.score)
+        return placed
+
+
+def _divergence(epoch: Epoch) -> str | None:
+    """Return in which folds the losses or outputs are not finite, or None."""
+    finite = np.isfinite(epoch.train_loss) & np.isfinite(epoch.val_loss)
+    if finite.all() and np.isfinite(epoch.scored).all():
+        return None
+    folds = ", ".join(str(number) for number in np.flatnonzero(~finite)) or "a scored row"
+    return f"the loss was no longer finite in epoch {epoch.number} (folds: {folds})"
+
+
+def _mean_where_defined(values: np.ndarray) -> float:
+    defined = values[~np.isnan(values)]
+    return float(np.mean(defined)) if len(defined) else float("nan")
