@@ -1,0 +1,156 @@
+"""The commands: parse, call one function, print."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuner.errors import TunerError
+
+# Looking for pydantic's plugins among all that is installed would take a tenth of a command's start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+
+app = typer.Typer(
+    help="Search for the best neural network for a table: cross-validated, repeatable, tracked in MLflow.",
+    epilog="Start with: tune run studies/iris.yaml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="The study file, such as studies/iris.yaml.")
+]
+
+NO_TRIAL_COMPLETED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the program an error arose.")] = False,
+) -> None:
+    """Take the options of all commands; ``main`` reads ``--debug`` itself."""
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials the study is to have, instead of the file's number.")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="T", help="No trial starts after this: 90s, 10m, 2h; or none.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Trials at the same time; this version has 1.")] = 1,
+    executor: Annotated[str, typer.Option(help="Where trials run; this version has local.")] = "local",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew; the old study is kept under a dated name.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+) -> None:
+    """Search, or continue a search that is unfinished."""
+    from tuner.config import load_config
+    from tuner.options import check_executor, check_workers, parse_timeout
+
+    check_workers(workers)
+    check_executor(executor)
+    seconds = parse_timeout(timeout)
+    config = load_config(study)
+
+    from tuner.display import show_run
+    from tuner.run import run_study
+
+    closed = show_run(run_study(config, trials=trials, timeout=seconds, fresh=fresh), config, quiet=quiet)
+    if closed.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if closed.summary.best is None:
+        raise typer.Exit(NO_TRIAL_COMPLETED)
+
+
+@app.command()
+def check(study: StudyFile) -> None:
+    """Check study, space and data; train one batch of the smallest and the largest network."""
+    from tuner.config import load_config
+
+    config = load_config(study)
+
+    from tuner.check import check_study
+    from tuner.display import show_check
+
+    show_check(check_study(config))
+
+
+@app.command()
+def show(
+    study: StudyFile,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, for machines.")] = False,
+) -> None:
+    """Show the trials, the best so far, and how each one stands."""
+    from tuner.config import load_config
+
+    config = load_config(study)
+
+    from tuner.display import show_summary
+    from tuner.summary import read_summary
+
+    show_summary(read_summary(config), as_json=as_json)
+
+
+@app.command()
+def ui(
+    study: StudyFile,
+    port: Annotated[
+        int | None, typer.Option(help="The port to serve at; default: a free one from 5000.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="The address to serve at; others than this machine's let others in.")
+    ] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Open the MLflow dashboard at the study; Ctrl-C ends it."""
+    import webbrowser
+
+    from tuner.config import load_config
+
+    config = load_config(study)
+
+    from tuner.dashboard import serve_dashboard
+    from tuner.places import experiment_name, tracking_place
+
+    serve_dashboard(
+        tracking_place(config)[0],
+        experiment_name(config),
+        ready=lambda page: typer.echo(f"{page}  (Ctrl-C ends the dashboard)"),
+        host=host,
+        port=port,
+        browse=webbrowser.open if browser else lambda page: None,
+    )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study files, for editors."""
+    import json
+
+    from tuner.schema import schema as study_schema
+
+    typer.echo(json.dumps(study_schema(), indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is printed without a traceback."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    try:
+        app([argument for argument in arguments if argument != "--debug"], prog_name="tune")
+    except TunerError as error:
+        if debug:
+            traceback.print_exc()
+        typer.echo(str(error), err=True)
+        sys.exit(BAD_INPUT)
