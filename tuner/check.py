@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from tuner.config import StudyConfig
 from tuner.engines.base import FoldData, Rows
+from tuner.engines.choice import make_engine
 from tuner.errors import TunerError
 from tuner.model.network import MODELS, count_parameters
 from tuner.records import Params
 from tuner.seeds import derive
 from tuner.study import Study, open_study
-from tuner.trial import make_engine, prepare
+from tuner.trial import prepare
 
 
 @dataclass(frozen=True, slots=True)

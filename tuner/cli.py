@@ -64,9 +64,11 @@ def run(
     config = load_config(study)
 
     from tuner.display import show_run
+    from tuner.executors import LocalWorker
     from tuner.run import run_study
 
-    closed = show_run(run_study(config, trials=trials, timeout=seconds, fresh=fresh), config, quiet=quiet)
+    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, executor=LocalWorker)
+    closed = show_run(events, config, quiet=quiet)
     if closed.interrupted:
         raise typer.Exit(INTERRUPTED)
     if closed.summary.best is None:

@@ -3,7 +3,8 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -25,27 +26,29 @@ TOP = 5
 """How many of the best trials are listed."""
 
 
-def show_run(events: Iterable[Event], config: StudyConfig, *, quiet: bool) -> Closed:
+def show_run(events: Generator[Event], config: StudyConfig, *, quiet: bool) -> Closed:
     """Show a run of a study as it goes, and its outcome; returns how it ended."""
     messages = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
     view: View = Silent()
-    try:
-        for event in events:
-            if isinstance(event, Opened):
-                for line in _opening(event):
-                    messages.print(line)
-                view = _view(event, messages, quiet=quiet)
-            elif isinstance(event, TrialResult):
-                view.ended(event)
-            elif isinstance(event, Note):
-                messages.print(event.text)
-            else:
-                view.stop()
-                _show_closed(event, config, messages)
-                return event
-    finally:
-        view.stop()
-    raise AssertionError("a run ends with Closed")
+    closed: Closed | None = None
+    with closing(events):
+        try:
+            for event in events:
+                if isinstance(event, Opened):
+                    for line in _opening(event):
+                        messages.print(line)
+                    view = _view(event, messages, quiet=quiet)
+                elif isinstance(event, TrialResult):
+                    view.ended(event)
+                elif isinstance(event, Note):
+                    messages.print(event.text)
+                else:
+                    closed = event
+        finally:
+            view.stop()
+    assert closed is not None, "a run ends with Closed"
+    _show_closed(closed, config, messages)
+    return closed
 
 
 def show_summary(summary: StudySummary, *, as_json: bool) -> None:
@@ -122,8 +125,8 @@ def _about(study: Study) -> list[str]:
     lines = [
         f"{config.name}: {dataset.task} on {dataset.place}: {len(dataset.target):,} rows "
         f"({len(study.test_rows):,} held out), {columns}",
-        f"objective {study.objective} ({study.direction}), {config.cv.folds} folds{repeats}, "
-        f"engine {study.problem.engine}",
+        f"objective {study.objective} ({study.direction}), {config.cv.folds} folds{repeats}",
+        f"engine {study.engine.name}: {study.engine.reason}",
     ]
     if dataset.classes:
         counts = np.bincount(dataset.target, minlength=len(dataset.classes))
@@ -165,10 +168,8 @@ def _show_best(summary: StudySummary, out: Console) -> None:
         why = f"; trial {failed[0].number} failed, {failed[0].reason}: {failed[0].message}" if failed else ""
         out.print(Text(f"no trial completed{why}"))
         return
-    n_folds = len(best.fold_values[0])
-    out.print(
-        Text(f"best: trial {best.number}, {summary.objective} {score_of(best)} (± over {n_folds} folds)")
-    )
+    spread = f"(± standard deviation over {len(best.fold_values[0])} folds)"
+    out.print(Text(f"best: trial {best.number}, {summary.objective} {score_of(best)} {spread}"))
     for name, value in best.params.items():
         out.print(Text(f"  {name}: {param(value)}"))
     out.print(Text(_against_default(summary, best)))

@@ -103,9 +103,12 @@ def connect(uri: str) -> "MlflowClient":
         return client_class(uri)
     from sqlalchemy.exc import SADeprecationWarning
 
-    with _one_creator(sqlite_path(uri)), answers(uri), warnings.catch_warnings():
+    database = sqlite_path(uri)
+    with _one_creator(database), answers(uri), warnings.catch_warnings():
         # SQLAlchemy tells MLflow of an option (noload) that it will drop; a user of ours cannot mend that.
         warnings.simplefilter("ignore", SADeprecationWarning)
+        if database is not None and not (database.exists() and database.stat().st_size):
+            _create_database(database, client_class)
         _touch_database(uri)
         return client_class(uri)
 
@@ -232,6 +235,19 @@ def _one_creator(database: Path | None) -> Any:
         ) from None
     except OSError as error:
         raise TunerError(f"tracking: {database} cannot be written: {error.strerror}") from None
+
+
+def _create_database(database: Path, client_class: Any) -> None:
+    """Create an SQLite store under another name, and then give it its own.
+
+    MLflow cannot go on with its migrations where a killed process left them, and would refuse such a store for ever.
+    """
+    unfinished = database.with_name(f"{database.name}.unfinished")
+    for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):
+        left.unlink(missing_ok=True)
+    _touch_database(sqlite_uri(unfinished))
+    client_class(sqlite_uri(unfinished))
+    unfinished.replace(database)
 
 
 def _touch_database(uri: str) -> None:

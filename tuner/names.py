@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
 from tuner.data.sources import SKLEARN
+from tuner.engines.choice import ENGINES
 from tuner.errors import nearest
 from tuner.model.losses import LATER_LOSSES, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
@@ -60,7 +61,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
         "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
         "training.loss": Names("a loss", ("auto", *LOSSES), (*sorted(LATER_LOSSES), HOOK)),
-        "training.engine": Names("an engine", ("auto", "keras"), ("stacked",)),
+        "training.engine": Names("an engine", ("auto", *ENGINES)),
         "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),
         "training.model": Names("a model", tuple(MODELS), ("cnn", HOOK)),
         "training.early_stopping.scope": Names("a scope", ("mean", "fold")),

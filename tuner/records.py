@@ -27,6 +27,8 @@ class Reason(StrEnum):
 
     DIVERGED = "diverged"
     """A loss or a prediction became NaN or infinite."""
+    CRASH = "crash"
+    """The process that evaluated it ended."""
     ERROR = "error"
     """Any other exception; the message has its type and text."""
 

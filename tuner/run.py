@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,19 +12,34 @@ from tuner.config import StudyConfig
 from tuner.data.fingerprint import Fingerprint, changed
 from tuner.driver import Driver
 from tuner.errors import TunerError
-from tuner.executors import InProcess
+from tuner.executors import Executor, InProcess
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.mlflow_tracker import MlflowTracker
 from tuner.places import experiment_name, tracking_place
 from tuner.records import State, TrialResult
 from tuner.storage import Header, StudyStore
-from tuner.study import Study, open_study
+from tuner.study import Study, engine_of, open_study
 from tuner.summary import StudySummary, summarise
 from tuner.tracking import Ending, StudyCard, TrackingReport
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "optuna")
 """Whose versions a result's bits depend on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of one run.
+
+    Attributes:
+        n_trials: how many trials the study is to have.
+        seconds: after them no trial starts; None for no such bound.
+        fresh: whether records that are there are set aside.
+    """
+
+    n_trials: int
+    seconds: float | None
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +90,13 @@ Event = Opened | TrialResult | Note | Closed
 
 
 def run_study(
-    config: StudyConfig, *, trials: int | None = None, timeout: float | None = None, fresh: bool = False
-) -> Iterator[Event]:
+    config: StudyConfig,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+    fresh: bool = False,
+    executor: Callable[[str], Executor] = InProcess,
+) -> Generator[Event]:
     """Search until the study has its trials; take up what an earlier run has left.
 
     Args:
@@ -84,47 +104,67 @@ def run_study(
         trials: how many trials the study is to have; None for the number in the file.
         timeout: seconds after which no trial starts; None for those in the file.
         fresh: whether records of the study that are there are moved to a dated folder first.
+        executor: makes what evaluates the trials, from the engine's name.
 
     Raises:
         TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
             that was there is lost.
     """
-    study = open_study(config)
-    store = StudyStore(config.runs_folder, config.name)
-    with driving(config.runs_folder, config.name), closing(store), Interrupts() as interrupts:
-        notes = list(study.dataset.notes)
-        if fresh and store.exists:
-            notes.append(f"the earlier study was moved to {store.set_aside()}")
-        header = store.header() if store.exists else None
-        if header is None:
-            header = make_header(study)
-        else:
-            check_unchanged(study, header)
-            notes += other_versions(header)
-        tracker = MlflowTracker(*tracking_place(config))
-        ended = list(store.results()) if store.exists else []
-        tracker.started(make_card(study, header), ended, store.load)
-        if not store.exists:
-            store.create(header, maximize=study.direction == "maximize")
-        n_trials = trials or config.search.trials
-        yield Opened(study, n_trials, summarise(store), tuple(notes))
-        seconds = config.search.timeout if timeout is None else timeout
-        deadline = None if seconds is None else time.monotonic() + seconds
-        ending = Ending.FINISHED
-        try:
-            driver = Driver(study, store, tracker, InProcess(study.problem.engine))
-            trouble: str | None = None
-            for result in driver.run(n_trials, deadline=deadline, training=interrupts.let_through):
-                yield result
-                if tracker.trouble != trouble:
-                    trouble = tracker.trouble
-                    yield Note("MLflow answers again" if trouble is None else f"MLflow: {trouble}; the search goes on")
-        except KeyboardInterrupt:
-            ending = Ending.INTERRUPTED
-        summary = summarise(store)
-        best = summary.best
-        report = tracker.closed(ending, _numbers(summary), [] if best is None else [best.number])
-        yield Closed(summary, report, ending is Ending.INTERRUPTED)
+    asked = Request(
+        n_trials=trials or config.search.trials,
+        seconds=config.search.timeout if timeout is None else timeout,
+        fresh=fresh,
+    )
+    # First of all, so that a worker loads TensorFlow while the study is read here.
+    with closing(executor(engine_of(config).name)) as workers:
+        study = open_study(config)
+        store = StudyStore(config.runs_folder, config.name)
+        with driving(config.runs_folder, config.name), closing(store), Interrupts() as interrupts:
+            yield from _search(study, store, asked, workers, interrupts)
+
+
+def _search(
+    study: Study, store: StudyStore, asked: Request, workers: Executor, interrupts: Interrupts
+) -> Generator[Event]:
+    """Yield the events of a run whose records this process holds."""
+    opened, tracker = _take_up(study, store, asked)
+    yield opened
+    deadline = None if asked.seconds is None else time.monotonic() + asked.seconds
+    ending, trouble = Ending.FINISHED, None
+    try:
+        driver = Driver(study, store, tracker, workers)
+        for result in driver.run(asked.n_trials, deadline=deadline, training=interrupts.let_through):
+            yield result
+            if tracker.trouble != trouble:
+                trouble = tracker.trouble
+                yield Note(
+                    "MLflow answers again" if trouble is None else f"MLflow: {trouble}; the search goes on"
+                )
+    except KeyboardInterrupt:
+        ending = Ending.INTERRUPTED
+    summary = summarise(store)
+    best = summary.best
+    report = tracker.closed(ending, _numbers(summary), [] if best is None else [best.number])
+    yield Closed(summary, report, ending is Ending.INTERRUPTED)
+
+
+def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, MlflowTracker]:
+    """Begin the study's records, or go on with those that are there, once they are known to fit."""
+    notes = list(study.dataset.notes)
+    if asked.fresh and store.exists:
+        notes.append(f"the earlier study was moved to {store.set_aside()}")
+    if store.exists:
+        header = store.header()
+        check_unchanged(study, header)
+        notes += other_versions(header)
+        ended = list(store.results())
+    else:
+        header, ended = make_header(study), []
+    tracker = MlflowTracker(*tracking_place(study.config))
+    tracker.started(make_card(study, header), ended, store.load)
+    if not store.exists:
+        store.create(header, maximize=study.direction == "maximize")
+    return Opened(study, asked.n_trials, summarise(store), tuple(notes)), tracker
 
 
 def make_header(study: Study) -> Header:

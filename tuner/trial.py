@@ -2,13 +2,11 @@
 
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -16,7 +14,8 @@ from tuner.data.dataset import Dataset
 from tuner.data.folds import Fold
 from tuner.data.inner import split_off
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
-from tuner.engines.base import Engine, Epoch, FoldData, Rows
+from tuner.engines.base import Epoch, FoldData, Rows
+from tuner.engines.choice import make_engine
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
@@ -29,8 +28,6 @@ from tuner.stopping import EarlyStopping, Watch
 
 INNER_SHARE = 0.15
 """Share of a fold's training rows that early stopping watches with ``rows: inner``."""
-
-ENGINES: Mapping[str, str] = MappingProxyType({"keras": "tuner.engines.keras_engine:KerasEngine"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,13 +110,6 @@ def evaluate(task: TrialTask) -> TrialResult:
         message = f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
         result = replace(blank, reason=Reason.ERROR, message=message)
     return replace(result, seconds=time.perf_counter() - started)
-
-
-def make_engine(name: str) -> Engine:
-    """Return an engine by its name in ``ENGINES``."""
-    module, _, attribute = ENGINES[name].partition(":")
-    engine: Engine = getattr(import_module(module), attribute)()
-    return engine
 
 
 def prepare(problem: Problem, params: Params) -> tuple[PreparedFold, ...]:

@@ -45,5 +45,7 @@ def load_tensorflow() -> ModuleType:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_op_determinism()
+        # Each structure of a network is a program of its own; TensorFlow would take that for a mistake.
+        tf.get_logger().setLevel("ERROR")
         tf.constant(0.0)
     return tf  # type: ignore[no-any-return]
