@@ -41,7 +41,7 @@ def write_table(path: Path) -> None:
         {
             "height": np.where(random.random(N_ROWS) < 0.15, np.nan, height.round(2)),
             "income": income.round(1),
-            "flag": np.array(["no", "yes"])[flag],
+            "flag": flag.astype(bool),
             "colour": np.where(random.random(N_ROWS) < 0.1, None, np.array(["red", "green", "blue"])[colour]),
             "day": pd.date_range("2024-01-01", periods=N_ROWS, freq="9D").strftime("%Y-%m-%d"),
             "weight": random.integers(1, 5, N_ROWS),

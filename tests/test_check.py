@@ -1,13 +1,9 @@
 import numpy as np
-import pytest
 
-from tests.small import SPACE, config_of
+from tests.small import config_of
 from tuner.check import check_study
 from tuner.engines.base import Rows
-from tuner.errors import TunerError
 from tuner.trial import prepare
-
-pytestmark = pytest.mark.xdist_group("trials")
 
 SIZES = {
     "layers": {"type": "int", "low": 1, "high": 3},
@@ -43,27 +39,3 @@ def test_check_leaves_the_rows_of_the_study_as_they_are(tmp_path):
     assert isinstance(fold.score, Rows)
     assert lengths[2] == len(report.study.problem.folds[0].score)
     assert np.isfinite(report.networks[0].loss)
-
-
-def test_check_refuses_preprocessing_that_leaves_no_input(tmp_path):
-    config = config_of(
-        tmp_path,
-        search_space=SPACE,
-        data={
-            "drop": [
-                "height",
-                "income",
-                "flag",
-                "colour",
-                "weight",
-                "household",
-                "yes",
-                "amount",
-                "label0",
-                "label1",
-            ]
-        },
-        preprocess={"datetime": "none"},
-    )
-    with pytest.raises(TunerError, match="no input"):
-        check_study(config)

@@ -10,7 +10,7 @@ from tuner.config import StudyConfig, load_config
 from tuner.errors import StudyFileError
 from tuner.names import LATER_KEYS, NAMES
 from tuner.sampling import SAMPLERS
-from tuner.trial import ENGINES
+from tuner.engines.choice import ENGINES
 
 SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
 

@@ -19,8 +19,6 @@ from tuner.study import Study
 from tuner.summary import summarise
 from tuner.trial import TrialTask
 
-pytestmark = pytest.mark.xdist_group("driver")
-
 N_TRIALS = 8
 MANY = 24
 
@@ -271,7 +269,7 @@ def networks(tmp_path_factory) -> tuple[Study, str]:
     """A study of small networks with a window and a pruner, and the table of its trials."""
     folder = tmp_path_factory.mktemp("networks")
     study = study_of(folder, **_NETWORKS)
-    drive(study, folder / "once", InProcess("keras"), N_TRIALS)
+    drive(study, folder / "once", InProcess(study.problem.engine), N_TRIALS)
     return study, table(study, folder / "once")
 
 
@@ -287,7 +285,7 @@ def test_trained_networks_give_the_same_table_if_every_trial_is_interrupted_once
     assert states(expected) >= {"complete", "pruned"}
     told: list[int] = []
     while len(told) < N_TRIALS:
-        told += drive(study, tmp_path, EndsAfter(InProcess("keras"), 1), N_TRIALS)
+        told += drive(study, tmp_path, EndsAfter(InProcess(study.problem.engine), 1), N_TRIALS)
     assert told == list(range(N_TRIALS))
     assert table(study, tmp_path) == expected
 
@@ -295,7 +293,7 @@ def test_trained_networks_give_the_same_table_if_every_trial_is_interrupted_once
 def test_trained_networks_give_the_same_table_if_the_study_is_extended(tmp_path, networks):
     study, expected = networks
     for n_trials in (3, N_TRIALS):
-        drive(study, tmp_path, InProcess("keras"), n_trials)
+        drive(study, tmp_path, InProcess(study.problem.engine), n_trials)
     assert table(study, tmp_path) == expected
 
 
@@ -304,8 +302,8 @@ class _Threads:
 
     slots = 3
 
-    def __init__(self) -> None:
-        self._inner = InProcess("keras")
+    def __init__(self, engine: str) -> None:
+        self._inner = InProcess(engine)
         self._threads = ThreadPoolExecutor(self.slots)
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
@@ -317,5 +315,5 @@ class _Threads:
 
 def test_trained_networks_give_the_same_table_side_by_side(tmp_path, networks):
     study, expected = networks
-    drive(study, tmp_path, _Threads(), N_TRIALS)
+    drive(study, tmp_path, _Threads(study.problem.engine), N_TRIALS)
     assert table(study, tmp_path) == expected

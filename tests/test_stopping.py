@@ -1,8 +1,11 @@
-import keras
 import numpy as np
 import pytest
 
+from tuner.engines.runtime import load_tensorflow
 from tuner.stopping import EarlyStopping, Watch
+
+load_tensorflow()
+import keras  # noqa: E402  (after the settings above)
 
 EPOCHS = 25
 

@@ -4,9 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import (
     accuracy_score,
@@ -18,15 +16,14 @@ from sklearn.metrics import (
 )
 
 from tests.small import PARAMS, config_of, study_of, task_of
-from tuner.data.dataset import Dataset
-from tuner.model.network import plan_network
+from tuner.engines.runtime import load_tensorflow
 from tuner.pruning import Bar
 from tuner.records import Reason, State, TrialResult
-from tuner.seeds import derive
 from tuner.study import Study, open_study
-from tuner.trial import PreparedFold, Problem, evaluate, make_engine, prepare
+from tuner.trial import evaluate, prepare
 
-pytestmark = pytest.mark.xdist_group("trials")
+load_tensorflow()
+import keras  # noqa: E402  (after the settings above)
 
 STUDIES: dict[str, dict[str, Any]] = {
     "binary": {"target": "yes", "objective": "roc_auc", "metrics": ["accuracy", "f1", "log_loss"]},
@@ -119,8 +116,8 @@ def f1_of_each_label(target: np.ndarray, outputs: np.ndarray) -> float:
 def test_scores_are_scikit_learns_on_the_out_of_fold_predictions_of_each_fold(trained, name, metric, score):
     study, result = trained(name)
     expected = [score(target, outputs) for _, target, outputs in out_of_fold(study, result)]
-    assert result.fold_metrics[metric] == pytest.approx(expected, rel=1e-6)
-    assert result.metrics[metric] == pytest.approx(np.mean(expected), rel=1e-6)
+    assert result.fold_metrics[metric] == pytest.approx(expected, rel=1e-5)
+    assert result.metrics[metric] == pytest.approx(np.mean(expected), rel=1e-5)
     if metric == study.objective:
         assert result.fold_values == (result.fold_metrics[metric],)
         assert result.values == (result.metrics[metric],)
@@ -240,132 +237,15 @@ def test_with_inner_rows_the_scored_rows_never_choose_the_epoch(trained):
     scored = study.problem.folds[0].score
     target = study.dataset.target.copy()
     target[scored] = target[scored][::-1] * 3 - 1e4
-    other = evaluate(task_of(with_dataset(study, replace(study.dataset, target=target))))
+    changed = replace(study.dataset, target=target)
+    other = evaluate(task_of(replace(study, problem=replace(study.problem, dataset=changed))))
     assert np.array_equal(other.oof[0, scored], result.oof[0, scored])
     for curve in ("train_loss", "val_loss"):
         assert np.array_equal(other.curves[curve][:, 0], result.curves[curve][:, 0])
     assert other.fold_values[0][0] != result.fold_values[0][0]
 
 
-@pytest.mark.parametrize(
-    "data", [{}, {"group": "household"}, {"time": "day"}], ids=["rows", "groups", "time"]
-)
-def test_inner_rows_are_training_rows_that_are_not_learnt_from(tmp_path, data):
-    study = study_of(tmp_path, data=data, training={"epochs": 2, "early_stopping": {"rows": "inner"}})
-    for fold, prepared in zip(study.problem.folds, prepare(study.problem, PARAMS), strict=True):
-        watched = prepared.watched
-        learnt = np.setdiff1d(fold.train, watched)
-        assert set(watched) < set(fold.train)
-        assert 0.05 < len(watched) / len(fold.train) < 0.3
-        assert len(prepared.data.train) == len(learnt)
-        assert len(prepared.data.watch) == len(watched)
-        assert np.array_equal(prepared.data.watch.target, study.dataset.target[watched])
-        if "group" in data:
-            assert not set(study.dataset.group[watched]) & set(study.dataset.group[learnt])
-        if "time" in data:
-            assert study.dataset.time[learnt].max() < study.dataset.time[watched].min()
-
-
-# Rows that must not be seen
-
-
-def with_dataset(study: Study, dataset: Dataset) -> Study:
-    return replace(study, problem=replace(study.problem, dataset=dataset))
-
-
-def with_rows_changed(dataset: Dataset, rows: np.ndarray) -> Dataset:
-    """Return the data set with other, extreme and missing values in some rows: features, target and weight."""
-    features = dataset.features.copy()
-    place = np.arange(len(rows))
-    for name, values in features.items():
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            known = list(values.cat.categories)
-            changed = pd.Series([known[-1], None], dtype=values.dtype)[place % 2]
-        elif pd.api.types.is_datetime64_any_dtype(values):
-            changed = pd.Series(pd.to_datetime(["1970-01-01", None]))[place % 2]
-        else:
-            changed = pd.Series([1e30, -1e30, np.nan])[place % 3]
-        features.loc[rows, name] = changed.to_numpy()
-    target = dataset.target.copy()
-    target[rows] = 1e6 if target.dtype.kind == "f" else (target[rows] + 1) % len(dataset.classes)
-    weight = None if dataset.weight is None else dataset.weight.copy()
-    if weight is not None:
-        weight[rows] = 1e6
-    return replace(dataset, features=features, target=target, weight=weight)
-
-
-def trained_weights(problem: Problem, folds: tuple[PreparedFold, ...]) -> list[np.ndarray]:
-    """Return the weights of fold 0's network after two epochs."""
-    epochs = make_engine("keras").train(
-        plan_network(PARAMS), problem.head, problem.loss, [fold.data for fold in folds], epochs=2, seed=5
-    )
-    next(epochs)
-    weights = next(epochs).weights()[0]
-    epochs.close()
-    return weights
-
-
-PREPROCESS: dict[str, dict[str, Any]] = {
-    "defaults": {},
-    "quantile, ordinal": {"numeric": "quantile", "categorical": "ordinal", "missing": {"numeric": "mean"}},
-    "minmax, most frequent": {
-        "numeric": "minmax",
-        "missing": {"numeric": "most_frequent", "categorical": "most_frequent", "indicator": True},
-    },
-    "max": {"numeric": "max", "datetime": ["month", "dayofweek"], "missing": {"numeric": "zero"}},
-    "robust": {"numeric": "robust", "datetime": "none"},
-    "robust_clip": {"numeric": "robust_clip"},
-    "none": {"numeric": "none", "missing": {"indicator": True}},
-}
-
-
-@pytest.mark.parametrize("target", ["kind", "amount"])
-@pytest.mark.parametrize("preprocess", sorted(PREPROCESS))
-def test_what_a_network_learns_from_is_the_same_bits_whatever_its_scored_rows_hold(
-    tmp_path, preprocess, target
-):
-    study = study_of(tmp_path, target=target, data={"weight": "weight"}, preprocess=PREPROCESS[preprocess])
-    scored = study.problem.folds[0].score
-    changed = with_dataset(study, with_rows_changed(study.dataset, scored))
-    before, after = (prepare(each.problem, PARAMS)[0] for each in (study, changed))
-    for part in ("inputs", "target", "weight"):
-        assert getattr(before.data.train, part).tobytes() == getattr(after.data.train, part).tobytes()
-        assert getattr(before.data.score, part).tobytes() != getattr(after.data.score, part).tobytes()
-
-
-@pytest.mark.parametrize("target", ["kind", "amount"])
-def test_trained_weights_are_the_same_bits_whatever_the_scored_rows_hold(tmp_path, target):
-    study = study_of(tmp_path, target=target, data={"weight": "weight"})
-    scored = study.problem.folds[0].score
-    changed = with_dataset(study, with_rows_changed(study.dataset, scored))
-    before, after = (
-        trained_weights(each.problem, prepare(each.problem, PARAMS)) for each in (study, changed)
-    )
-    assert [weight.tobytes() for weight in before] == [weight.tobytes() for weight in after]
-    learnt_from = with_dataset(study, with_rows_changed(study.dataset, study.problem.folds[0].train[:3]))
-    other = trained_weights(learnt_from.problem, prepare(learnt_from.problem, PARAMS))
-    assert [weight.tobytes() for weight in before] != [weight.tobytes() for weight in other]
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [
-        {},
-        {"cv": {"folds": 3, "repeats": 2}},
-        {"data": {"group": "household"}},
-        {"data": {"time": "day"}},
-        {"target": "amount"},
-        {"target": ["label0", "label1"]},
-    ],
-    ids=["classes", "repeats", "groups", "time", "numbers", "labels"],
-)
-def test_held_out_rows_are_in_no_fold(tmp_path, keys):
-    study = study_of(tmp_path, **keys)
-    assert 0.1 * 90 < len(study.test_rows) < 0.35 * 90
-    for fold in study.problem.folds:
-        assert not set(study.test_rows) & {*fold.train, *fold.score}
-        assert not set(fold.train) & set(fold.score)
-    assert set(study.search_rows) | set(study.test_rows) == set(range(90))
+# Predictions
 
 
 @pytest.mark.parametrize("name", ["multiclass", "repeats", "regression"])
@@ -395,13 +275,11 @@ def test_the_same_task_gives_the_same_result_to_the_bit_also_after_it_was_sent_e
     assert differences(evaluate(sent), result) == []
 
 
-def test_another_trial_or_another_seed_trains_other_weights(trained, tmp_path):
+def test_another_trial_or_another_seed_of_the_study_trains_other_weights(trained):
     study, result = trained("multiclass")
-    assert differences(evaluate(task_of(study, number=1)), result) == ["number", *TRAINED]
-    assert derive(7, "trial", 0) != derive(7, "trial", 1)
-
-
-TRAINED = ["values", "fold_values", "best_epoch", "metrics", "fold_metrics", "curve", "curves", "oof"]
+    reseeded = replace(study, problem=replace(study.problem, seed=8))
+    for task in (task_of(study, number=1), task_of(reseeded)):
+        assert {"curves", "oof"} <= set(differences(evaluate(task), result))
 
 
 def test_putting_a_study_together_twice_gives_the_same_rows_and_the_same_result(trained, tmp_path):

@@ -85,7 +85,11 @@ def _meanings() -> dict[str, dict[str, str]]:
 
 def _documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
     for field, text in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+        ):
             yield field.target.id, str(ast.literal_eval(text.value))
 
 

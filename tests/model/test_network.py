@@ -164,7 +164,7 @@ def test_the_number_of_trainable_weights_is_that_of_the_keras_model(
     network, head = plan_network(params), make_head(task, n_targets, n_classes)
     model = keras.Sequential([keras.Input((n_inputs,))])
     for layer in network.layers:
-        model.add(keras.layers.Dense(layer.units))
+        model.add(keras.layers.Dense(layer.units, use_bias=not layer.batch_norm))
         if layer.batch_norm:
             model.add(keras.layers.BatchNormalization())
         model.add(keras.layers.Activation(layer.activation))

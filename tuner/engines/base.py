@@ -29,7 +29,7 @@ class Rows:
         return len(self.inputs)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class FoldData:
     """What one fold's network is trained, watched and scored on.
 
@@ -111,6 +111,6 @@ def dropout_seed(seed: int, layer: int) -> int:
     """Return the first half of the seed of a layer's dropout masks; the second half is the step's number.
 
     One step draws the masks of all folds at once, of shape (n_folds, batch_size, n_units), so that an engine which
-    trains the folds one by one sees the masks of an engine which stacks them.
+    trains the folds one by one sees the masks of an engine which stacks them. ``dropout.dropout_mask`` draws them.
     """
     return derive(seed, "dropout", layer)

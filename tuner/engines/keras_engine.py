@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tuner.engines.base import Epoch, FoldData, Rows, dropout_seed, row_order
+from tuner.engines.dropout import drop_threshold, dropout_mask
 from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
 from tuner.engines.runtime import load_tensorflow
 from tuner.model.heads import Head
@@ -62,7 +63,11 @@ class KerasEngine:
                 order = row_order(seed, number, epoch, fold.n_train)
                 first_step = (epoch - 1) * n_steps
                 total, states[number] = run_epoch(
-                    states[number], *fold.train, tf.constant(order), tf.constant(first_step), tf.constant(number)
+                    states[number],
+                    *fold.train,
+                    tf.constant(order),
+                    tf.constant(first_step),
+                    tf.constant(number),
                 )
                 train_loss[number] = float(total) / fold.n_train
             watched = [predict(state, *fold.watch) for state, fold in zip(states, data, strict=True)]
@@ -107,7 +112,7 @@ def _row_loss(name: str) -> Callable[[Any, Any], Any]:
     """Return the loss of each row, (n_rows,), from target and logits."""
     spec = LOSSES[name]
     function = getattr(keras.losses, spec.keras)
-    return partial(function, from_logits=True) if spec.from_logits else function  # type: ignore[no-any-return]
+    return partial(function, from_logits=True) if spec.from_logits else function
 
 
 def _put(variables: Sequence[Any], values: Sequence[Any]) -> None:
@@ -138,8 +143,8 @@ def _epoch_function(
         drawn = []
         for rate, units, layer in model.dropouts:
             pair = tf.stack([tf.constant(dropout_seed(seed, layer)), step])
-            uniform = tf.random.stateless_uniform((n_folds, batch_size, units), pair)[fold, :n_rows]
-            drawn.append(tf.where(uniform >= rate, 1.0 / (1.0 - rate), 0.0))
+            kept = dropout_mask(tf.constant((n_folds, batch_size, units)), drop_threshold(rate), pair)
+            drawn.append(kept[fold, :n_rows] * (1.0 / (1.0 - rate)))
         return drawn
 
     def train_batch(inputs: Any, target: Any, weight: Any, step: Any, fold: Any) -> Any:

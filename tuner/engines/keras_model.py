@@ -90,13 +90,14 @@ def initial_weights(network: Network, head: Head, n_inputs: int, *, seed: int, f
     plans = [(layer.units, layer.batch_norm) for layer in network.layers] + [(head.units, False)]
     for number, (units, batch_norm) in enumerate(plans):
         initializer = keras.initializers.get(
-            {"class_name": _INITIALIZERS[network.initializer], "config": {"seed": weight_seed(seed, fold, number)}}
+            {
+                "class_name": _INITIALIZERS[network.initializer],
+                "config": {"seed": weight_seed(seed, fold, number)},
+            }
         )
         weights.append(keras.ops.convert_to_numpy(initializer((width, units), dtype="float32")))
-        weights.append(np.zeros(units, np.float32))
-        if batch_norm:
-            zeros, ones = np.zeros(units, np.float32), np.ones(units, np.float32)
-            weights.extend([ones, zeros, zeros.copy(), ones.copy()])
+        zeros, ones = np.zeros(units, np.float32), np.ones(units, np.float32)
+        weights.extend([ones, zeros, zeros.copy(), ones.copy()] if batch_norm else [zeros])
         width = units
     return weights
 
@@ -105,9 +106,18 @@ _INITIALIZERS = {"glorot_uniform": "GlorotUniform"}
 
 
 def _stages(network: Network, number: int) -> list[keras.layers.Layer]:
-    """Return the layers of one hidden layer before its dropout, fresh ones, named by their number."""
+    """Return the layers of one hidden layer before its dropout, fresh ones, named by their number.
+
+    A normalised layer has no bias: batch norm would take it off again, so that its gradient is rounding noise, which
+    optimizers that divide by the gradient's size turn into steps.
+    """
     layer = network.layers[number]
-    dense = keras.layers.Dense(layer.units, kernel_regularizer=_penalty(network), name=f"dense_{number}")
+    dense = keras.layers.Dense(
+        layer.units,
+        use_bias=not layer.batch_norm,
+        kernel_regularizer=_penalty(network),
+        name=f"dense_{number}",
+    )
     activation = keras.layers.Activation(layer.activation, name=f"activation_{number}")
     if layer.batch_norm:
         return [dense, keras.layers.BatchNormalization(name=f"batch_norm_{number}"), activation]

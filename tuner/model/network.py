@@ -217,7 +217,7 @@ def name_problem(name: str, parameters: Mapping[str, Parameter]) -> str | None:
 
 
 def count_parameters(network: Network, n_inputs: int, head: Head) -> int:
-    """Return the number of trainable weights: kernels, biases, and batch normalisation's scales and shifts.
+    """Return the number of trainable weights: kernels, and biases or else batch normalisation's scales and shifts.
 
     Args:
         network: the plan.
@@ -226,7 +226,7 @@ def count_parameters(network: Network, n_inputs: int, head: Head) -> int:
     """
     total, width = 0, n_inputs
     for layer in network.layers:
-        total += (width + 1) * layer.units + 2 * layer.units * layer.batch_norm
+        total += (width + (2 if layer.batch_norm else 1)) * layer.units
         width = layer.units
     return total + (width + 1) * head.units
 

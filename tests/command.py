@@ -1,0 +1,41 @@
+"""Runs ``tune``, in this process or in one of its own."""
+
+import io
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from unittest.mock import patch
+
+from tuner.cli import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command ended with, and wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+def tune(*arguments: object) -> Said:
+    """Run ``tune`` with arguments in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        patch.object(sys, "argv", ["tune", *map(str, arguments)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def start_tune(*arguments: object) -> subprocess.Popen[str]:
+    """Start ``tune`` with arguments as a process; its output and its messages come through one pipe."""
+    command = [sys.executable, "-c", "from tuner.cli import main; main()", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)

@@ -1,0 +1,223 @@
+"""Every engine gives the epochs of plain Keras: the same curves, outputs and weights, up to float32 rounding."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tests.engines.made import HEADS, LENGTHS, made_folds
+from tuner.engines.base import Epoch, FoldData, Rows
+from tuner.engines.choice import ENGINES, make_engine
+from tuner.model.losses import AUTO_LOSS
+from tuner.model.network import ACTIVATIONS, plan_network
+from tuner.model.optimizers import OPTIMIZERS
+from tuner.records import ParamValue
+from tuner.tasks import Task
+
+N_EPOCHS = 5
+NEAR = {"rtol": 1e-4, "atol": 1e-5}  # what is left of float32 when sums are added up in another order
+
+others = pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"keras"}))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training: the trial's parameters and what it is trained on."""
+
+    params: Mapping[str, ParamValue]
+    task: Task = Task.MULTICLASS
+    loss: str | None = None
+    lengths: tuple[int, ...] = LENGTHS
+    weighted: bool = False
+    inner: bool = False
+
+
+def _layers(key: str, *values: ParamValue) -> dict[str, ParamValue]:
+    return {f"{key}.{number}": value for number, value in enumerate(values)}
+
+
+TWO_LAYERS = {"layers": 2, **_layers("neurons", 7, 5), "learning_rate": 0.01, "batch_size": 10}
+DROPOUT = _layers("dropout", 0.3, 0.1)
+PENALTIES = {"l1": 1e-3, "l2": 1e-2}
+BATCH_NORM = {"batch_norm": True}
+
+CASES: dict[str, Case] = {
+    **{
+        f"optimizer {name}": Case({**TWO_LAYERS, **DROPOUT, **PENALTIES, "optimizer": name})
+        for name in OPTIMIZERS
+    },
+    **{
+        f"activations {' '.join(names)}": Case(
+            {
+                "layers": 4,
+                **_layers("neurons", 9, 4, 8, 6),
+                **_layers("activation", *names),
+                **_layers("dropout", 0.2, 0.0, 0.4, 0.1),
+                "batch_size": 8,
+            }
+        )
+        for names in (ACTIVATIONS[:4], ACTIVATIONS[4:8], ACTIVATIONS[8:])
+    },
+    "no regulariser": Case(TWO_LAYERS),
+    "l1": Case({**TWO_LAYERS, "l1": 1e-2}),
+    "l2": Case({**TWO_LAYERS, "l2": 1e-2}),
+    "batch norm": Case({**TWO_LAYERS, **BATCH_NORM}),
+    "batch norm, even folds": Case({**TWO_LAYERS, **BATCH_NORM, "batch_size": 8}),
+    "batch norm, dropout, penalties": Case({**TWO_LAYERS, **BATCH_NORM, **DROPOUT, **PENALTIES}),
+    "batch norm, adamw": Case({**TWO_LAYERS, **BATCH_NORM, "optimizer": "adamw", "weight_decay": 0.1}),
+    "no hidden layer": Case({"layers": 0, "batch_size": 8, "learning_rate": 0.01}),
+    "one layer": Case({"layers": 1, "neurons": 5, "batch_size": 8, "learning_rate": 0.01}),
+    "three layers": Case({"layers": 3, **_layers("neurons", 3, 8, 2), "batch_size": 8}),
+    "one batch": Case({**TWO_LAYERS, "batch_size": 256}),
+    "one row a batch": Case({**TWO_LAYERS, "batch_size": 1}, lengths=(5, 3, 4)),
+    "folds of one length": Case({**TWO_LAYERS, **DROPOUT}, lengths=(20, 20)),
+    "one fold": Case({**TWO_LAYERS, **DROPOUT}, lengths=(23,)),
+    "folds in time order": Case({**TWO_LAYERS, **DROPOUT, "optimizer": "nadam"}, lengths=(6, 12, 18, 33)),
+    "weights": Case({**TWO_LAYERS, **DROPOUT}, weighted=True),
+    "watched rows that are not scored": Case({**TWO_LAYERS, **BATCH_NORM}, weighted=True, inner=True),
+    "binary": Case(TWO_LAYERS, Task.BINARY, weighted=True),
+    "multilabel": Case(TWO_LAYERS, Task.MULTILABEL, weighted=True),
+    **{
+        f"regression {loss}": Case(TWO_LAYERS, Task.REGRESSION, loss)
+        for loss in ("mse", "mae", "huber", "log_cosh")
+    },
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An epoch, and its weights, which an engine keeps until the next one only."""
+
+    epoch: Epoch
+    weights: tuple[list[np.ndarray], ...]
+
+
+@cache
+def trained(engine: str, name: str) -> tuple[Seen, ...]:
+    """Return the epochs of a case."""
+    case = CASES[name]
+    return train(engine, case, made_folds(case.task, case.lengths, weighted=case.weighted, inner=case.inner))
+
+
+def train(engine: str, case: Case, folds: tuple[FoldData, ...]) -> tuple[Seen, ...]:
+    loss = case.loss or AUTO_LOSS[case.task]
+    network = plan_network(case.params)
+    epochs = make_engine(engine).train(network, HEADS[case.task], loss, folds, epochs=N_EPOCHS, seed=11)
+    return tuple(Seen(epoch, epoch.weights()) for epoch in epochs)
+
+
+def assert_equal_to_the_bit(first: tuple[Seen, ...], second: tuple[Seen, ...]) -> None:
+    for one, other in zip(first, second, strict=True):
+        for name in ("train_loss", "val_loss", "scored", "watched"):
+            assert np.array_equal(getattr(one.epoch, name), getattr(other.epoch, name)), name
+        for weights, same in zip(one.weights, other.weights, strict=True):
+            assert all(map(np.array_equal, weights, same))
+
+
+@others
+@pytest.mark.parametrize("name", CASES)
+def test_losses_are_those_of_plain_keras_in_every_epoch(engine, name):
+    for found, plain in zip(trained(engine, name), trained("keras", name), strict=True):
+        assert found.epoch.number == plain.epoch.number
+        np.testing.assert_allclose(found.epoch.train_loss, plain.epoch.train_loss, **NEAR)
+        np.testing.assert_allclose(found.epoch.val_loss, plain.epoch.val_loss, **NEAR)
+
+
+@others
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_are_those_of_plain_keras_in_every_epoch(engine, name):
+    for found, plain in zip(trained(engine, name), trained("keras", name), strict=True):
+        np.testing.assert_allclose(found.epoch.scored, plain.epoch.scored, **NEAR)
+        np.testing.assert_allclose(found.epoch.watched, plain.epoch.watched, **NEAR)
+        assert (found.epoch.watched is found.epoch.scored) == (not CASES[name].inner)
+
+
+@others
+@pytest.mark.parametrize("name", CASES)
+def test_weights_are_those_of_plain_keras_in_every_epoch(engine, name):
+    for found, plain in zip(trained(engine, name), trained("keras", name), strict=True):
+        for weights, expected in zip(found.weights, plain.weights, strict=True):
+            assert [part.shape for part in weights] == [part.shape for part in expected]
+            for part, like in zip(weights, expected, strict=True):
+                np.testing.assert_allclose(part, like, **NEAR)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["optimizer nadam", "batch norm, dropout, penalties"])
+def test_the_same_training_again_gives_the_same_bits(engine, name):
+    case = CASES[name]
+    assert_equal_to_the_bit(trained(engine, name), train(engine, case, made_folds(case.task, case.lengths)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_targets_of_scored_rows_change_nothing(engine):
+    name = "watched rows that are not scored"
+    folds = made_folds(CASES[name].task, weighted=True, inner=True)
+    hidden = tuple(replace(fold, score=_without_target(fold.score)) for fold in folds)
+    assert_equal_to_the_bit(trained(engine, name), train(engine, CASES[name], hidden))
+
+
+def _without_target(rows: Rows) -> Rows:
+    return replace(rows, target=np.full_like(rows.target, 3), weight=np.full_like(rows.weight, 9.0))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_trainings_in_turn_do_not_disturb_each_other(engine):
+    case = CASES["optimizer adam"]
+    folds = made_folds(case.task)
+    rates = (0.01, 0.05)
+    steps = [
+        make_engine(engine).train(
+            plan_network({**case.params, "learning_rate": rate}),
+            HEADS[case.task],
+            AUTO_LOSS[case.task],
+            folds,
+            epochs=N_EPOCHS,
+            seed=11,
+        )
+        for rate in rates
+    ]
+    slow = tuple(Seen(epoch, epoch.weights()) for epoch, _ in zip(*steps, strict=True))
+    assert_equal_to_the_bit(slow, trained(engine, "optimizer adam"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_rate_without_bounds_is_seen_as_a_loss_that_is_not_finite_within_the_first_epoch(engine, optimizer):
+    params = {**TWO_LAYERS, "optimizer": optimizer, "learning_rate": 1e30}
+    folds = made_folds(Task.REGRESSION)
+    epochs = make_engine(engine).train(
+        plan_network(params), HEADS[Task.REGRESSION], "mse", folds, epochs=1, seed=11
+    )
+    with closing(epochs):
+        assert not np.isfinite(next(epochs).train_loss).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_fold_that_diverges_is_told_from_those_that_do_not(engine):
+    calm, wild, _ = made_folds(Task.REGRESSION)
+    wild = replace(wild, train=replace(wild.train, target=wild.train.target * np.float32(1e30)))
+    epochs = make_engine(engine).train(
+        plan_network(TWO_LAYERS), HEADS[Task.REGRESSION], "mse", (calm, wild), epochs=1, seed=11
+    )
+    with closing(epochs):
+        assert np.isfinite(next(epochs).train_loss).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_fold_and_seed_starts_from_weights_of_its_own(engine):
+    params = {"layers": 1, "neurons": 5, "learning_rate": 1e-30}
+    folds = made_folds(Task.BINARY)
+
+    def kernels(seed: int) -> list[np.ndarray]:
+        epochs = make_engine(engine).train(
+            plan_network(params), HEADS[Task.BINARY], "binary_crossentropy", folds, epochs=1, seed=seed
+        )
+        with closing(epochs):
+            return [weights[0] for weights in next(epochs).weights()]
+
+    found = [*kernels(1), *kernels(2)]
+    assert len({kernel.tobytes() for kernel in found}) == 2 * len(folds)

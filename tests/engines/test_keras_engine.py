@@ -1,0 +1,139 @@
+"""The plain engine is what `model.fit` does on the same batches, and no slower to set up."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.engines.made import HEADS, N_INPUTS, made_folds
+from tuner.engines.base import FoldData, row_order
+from tuner.engines.keras_engine import KerasEngine
+from tuner.engines.keras_model import build_keras_model, build_optimizer, initial_weights
+from tuner.model.losses import AUTO_LOSS, LOSSES
+from tuner.model.network import Network, plan_network
+from tuner.model.optimizers import OPTIMIZERS
+from tuner.tasks import Task
+
+SEED, N_EPOCHS = 11, 3
+NEAR = {"rtol": 1e-6, "atol": 1e-7}
+
+CASES = {
+    **{name: (Task.REGRESSION, {"layers": 2, "optimizer": name}) for name in OPTIMIZERS},
+    "penalties": (Task.REGRESSION, {"layers": 1, "l1": 1e-2, "l2": 1e-2}),
+    "batch norm": (Task.REGRESSION, {"layers": 2, "batch_norm": True}),
+    "binary": (Task.BINARY, {"layers": 1}),
+    "multiclass": (Task.MULTICLASS, {"layers": 1}),
+    "multilabel": (Task.MULTILABEL, {"layers": 1}),
+}
+
+
+def fitted(network: Network, task: Task, loss: str, fold: FoldData) -> list[list[np.ndarray]]:
+    """Return the weights after each epoch of `model.fit` on the rows in the engine's order."""
+    import keras
+
+    model = build_keras_model(network, HEADS[task], N_INPUTS)
+    model.set_weights(initial_weights(network, HEADS[task], N_INPUTS, seed=SEED, fold=0))
+    model.compile(
+        optimizer=build_optimizer(network.optimizer), loss=getattr(keras.losses, LOSSES[loss].keras)
+    )
+    weights = []
+    for epoch in range(1, N_EPOCHS + 1):
+        order = row_order(SEED, 0, epoch, len(fold.train))
+        rows = (fold.train.inputs[order], fold.train.target[order])
+        model.fit(
+            *rows,
+            sample_weight=fold.train.weight[order],
+            batch_size=network.batch_size,
+            shuffle=False,
+            verbose=0,
+        )
+        weights.append(model.get_weights())
+    return weights
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_weights_after_each_epoch_are_those_of_model_fit(name):
+    task, params = CASES[name]
+    network = plan_network({"neurons": 6, "learning_rate": 0.01, "batch_size": 8, **params})
+    (fold,) = made_folds(task, (21,), weighted=True)
+    loss = AUTO_LOSS[task]
+    engine = KerasEngine().train(network, HEADS[task], loss, [fold], epochs=N_EPOCHS, seed=SEED)
+    for epoch, expected in zip(engine, fitted(network, task, loss, fold), strict=True):
+        for part, like in zip(epoch.weights()[0], expected, strict=True):
+            np.testing.assert_allclose(part, like, **NEAR)
+
+
+def test_losses_and_outputs_are_those_of_the_model_that_the_weights_make():
+    task = Task.MULTICLASS
+    network = plan_network({"layers": 2, "neurons": 6, "batch_norm": True, "batch_size": 8})
+    folds = made_folds(task, weighted=True, inner=True)
+    model = build_keras_model(network, HEADS[task], N_INPUTS)
+    engine = KerasEngine().train(network, HEADS[task], "categorical_crossentropy", folds, epochs=1, seed=SEED)
+    with closing(engine):
+        epoch = next(engine)
+        scored, losses = [], []
+        for fold, weights in zip(folds, epoch.weights(), strict=True):
+            model.set_weights(weights)
+            scored.append(model.predict(fold.score.inputs, verbose=0))
+            shares = model.predict(fold.watch.inputs, verbose=0)[
+                np.arange(len(fold.watch)), fold.watch.target
+            ]
+            losses.append(np.average(-np.log(shares), weights=fold.watch.weight))
+    np.testing.assert_allclose(epoch.scored, np.concatenate(scored), rtol=1e-5)
+    np.testing.assert_allclose(epoch.val_loss, losses, rtol=1e-5)
+
+
+def test_dropout_keeps_the_mean_and_adds_the_variance_of_what_it_drops():
+    rate, head = 0.25, HEADS[Task.REGRESSION]
+    network = plan_network(
+        {
+            "layers": 1,
+            "neurons": 50,
+            "activation": "linear",
+            "dropout": rate,
+            "learning_rate": 1e-30,
+            "batch_size": 64,
+        }
+    )
+    (fold,) = made_folds(Task.REGRESSION, (2000,))
+    kernel, _, output, _ = initial_weights(network, head, N_INPUTS, seed=SEED, fold=0)
+    values = fold.train.inputs @ kernel
+    exact = FoldData(replace(fold.train, target=values @ output), fold.watch, fold.score)
+    engine = KerasEngine().train(network, head, "mse", [exact], epochs=1, seed=SEED)
+    with closing(engine):
+        found = next(engine).train_loss[0]
+    # Each unit's share of an output is multiplied by 0 or 1 / (1 - rate): of mean 1 and variance rate / (1 - rate).
+    assert found == pytest.approx((values**2 @ output**2).mean() * rate / (1.0 - rate), rel=0.1)
+
+
+def test_all_folds_and_epochs_of_a_trial_share_one_trace(monkeypatch):
+    import keras
+
+    plain, traces = keras.losses.mean_squared_error, []
+    monkeypatch.setattr(keras.losses, "mean_squared_error", lambda *rows: traces.append(1) or plain(*rows))
+    engine = KerasEngine().train(
+        plan_network({"layers": 1, "batch_size": 8}),
+        HEADS[Task.REGRESSION],
+        "mse",
+        made_folds(Task.REGRESSION),
+        epochs=3,
+        seed=1,
+    )
+    assert len(list(engine)) == 3
+    assert len(traces) == 2  # one for training, one for looking at rows
+
+
+def test_initial_weights_differ_by_fold_and_seed_and_repeat():
+    network = plan_network({"layers": 1, "neurons": 4, "batch_norm": True})
+    head = HEADS[Task.BINARY]
+
+    def kernels(seed: int, fold: int) -> bytes:
+        weights = initial_weights(network, head, N_INPUTS, seed=seed, fold=fold)
+        model = build_keras_model(network, head, N_INPUTS)
+        assert [part.shape for part in weights] == [part.shape for part in model.get_weights()]
+        return weights[0].tobytes() + weights[5].tobytes()
+
+    found = [kernels(seed, fold) for seed in (1, 2) for fold in (0, 1)]
+    assert len(set(found)) == 4
+    assert kernels(1, 0) == found[0]

@@ -1,0 +1,88 @@
+"""What the stacked engine promises beside its results: few traces, and data that are held once."""
+
+import gc
+from weakref import ref
+
+import numpy as np
+import pytest
+
+from tests.engines.made import HEADS, made_folds
+from tuner.engines.stacked_engine import StackedEngine, unstackable
+from tuner.engines.stacked_program import program
+from tuner.engines.stacked_rows import epoch_order, stack_rows
+from tuner.model.heads import Head
+from tuner.model.network import ACTIVATIONS, plan_network
+from tuner.model.optimizers import OPTIMIZERS
+from tuner.tasks import Task
+
+
+def run(params, folds=None, task=Task.MULTICLASS, loss="categorical_crossentropy"):
+    folds = made_folds(task) if folds is None else folds
+    return list(StackedEngine().train(plan_network(params), HEADS[task], loss, folds, epochs=1, seed=1))
+
+
+def test_one_trace_serves_every_width_rate_batch_size_activation_optimizer_and_number_of_rows_and_folds():
+    program.cache_clear()
+    for number, activation in enumerate(ACTIVATIONS):
+        run(
+            {
+                "layers": 2,
+                "neurons": 3 + number,
+                "activation": activation,
+                "dropout": 0.1,
+                "batch_size": 4 + number,
+            }
+        )
+    for optimizer in OPTIMIZERS:
+        run({"layers": 2, "optimizer": optimizer, "dropout.1": 0.5, "l1": 0.01, "learning_rate": 0.1})
+    for lengths in ((9,), (12, 30), (5, 6, 7, 8)):
+        run({"layers": 2, "dropout": 0.1, "batch_size": 8}, made_folds(Task.MULTICLASS, lengths))
+    assert program.cache_info().misses == 1
+
+
+def test_traces_that_are_kept_are_bounded():
+    assert program.cache_parameters()["maxsize"] <= 32
+
+
+def test_rows_are_stacked_once_for_the_same_folds_and_freed_with_them():
+    folds = made_folds(Task.BINARY)
+    stacked = stack_rows(folds)
+    assert stack_rows(list(folds)) is stacked
+    assert stack_rows(folds[:2]) is not stacked
+    assert stack_rows((folds[0], *made_folds(Task.BINARY)[1:])) is not stacked
+    alive = ref(stack_rows(folds))
+    del stacked, folds
+    gc.collect()
+    assert alive() is None
+
+
+def test_an_epoch_reads_each_row_once_and_pads_with_the_row_of_weight_0():
+    lengths = np.array([20, 21, 8])
+    order = epoch_order(lengths, 10, seed=1, epoch=1)
+    assert order.shape == (3, 3, 10)
+    for fold, first in enumerate((0, 20, 41)):
+        assert sorted(order[:, fold].ravel())[: lengths[fold]] == list(range(first, first + lengths[fold]))
+    assert (order == lengths.sum()).sum() == order.size - lengths.sum()
+    assert (order[2, 2] == lengths.sum()).all()
+
+
+def test_tables_longer_than_a_chunk_are_looked_at_row_by_row_in_their_order():
+    head = Head(Task.REGRESSION, 2, "linear")
+    folds = made_folds(Task.REGRESSION, (20, 20))
+    inputs = np.random.default_rng(1).normal(size=(2500, folds[0].train.inputs.shape[1])).astype(np.float32)
+    long = folds[1].score.__class__(inputs, np.zeros((2500, 2), np.float32), np.ones(2500, np.float32))
+    folds = (folds[0], folds[1].__class__(folds[1].train, long, long))
+    (epoch,) = StackedEngine().train(plan_network({"layers": 0}), head, "mse", folds, epochs=1, seed=1)
+    kernel, bias = epoch.weights()[1]
+    expected = inputs @ kernel + bias
+    np.testing.assert_allclose(epoch.scored[len(folds[0].score) :], expected, rtol=1e-4, atol=1e-5)
+    assert epoch.val_loss[1] == pytest.approx(np.square(expected).mean(), rel=1e-4)
+
+
+def test_a_network_that_cannot_be_stacked_says_why():
+    network = plan_network({})
+    head = HEADS[Task.BINARY]
+    assert unstackable(network, head, "binary_crossentropy") is None
+    assert unstackable(network, head, "hinge") == "the stacked engine has no loss 'hinge'"
+    with pytest.raises(ValueError, match="no loss 'hinge'"):
+        next(StackedEngine().train(network, head, "hinge", made_folds(Task.BINARY), epochs=1, seed=1))

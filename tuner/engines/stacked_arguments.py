@@ -1,0 +1,156 @@
+"""What the stacked program is made for, and the tensors that it takes.
+
+All weights lie in one flat vector: part after part (a kernel, a bias, ...), and in each part fold after fold, so that
+every part is one contiguous array of shape (n_folds, ...).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tuner.engines.runtime import load_tensorflow
+from tuner.engines.stacked_layers import Tensor
+from tuner.engines.stacked_optimizers import N_COEFFICIENTS
+
+tf = load_tensorflow()
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What the traced program is made for; all else is an argument.
+
+    Attributes:
+        batch_norm: for each hidden layer, whether it is normalised.
+        dropout: whether any hidden layer drops units.
+        loss: a name in ``LOSSES``.
+        output: a name in ``OUTPUTS``.
+        codes: whether the target is (n_rows,) int32 rather than (n_rows, n_units) float32.
+    """
+
+    batch_norm: tuple[bool, ...]
+    dropout: bool
+    loss: str
+    output: str
+    codes: bool
+
+
+class Plan(NamedTuple):
+    """A trial's numbers.
+
+    Attributes:
+        widths: (n_hidden + 2,) int32: inputs, units of each hidden layer, output units.
+        n_folds: int32.
+        n_rows: int32 rows of a batch.
+        activations: (n_hidden,) int32 places in ``ACTIVATIONS``.
+        drop_thresholds: (n_hidden,) uint16, of ``dropout_mask``.
+        drop_gains: (n_hidden,) what a kept unit is multiplied by, 1 / (1 - rate).
+        dropout_seeds: (n_hidden,) int32.
+        penalties: (2,) weights of the L1 and the L2 penalty.
+        kernels: (n_weights,) 1 where a penalty acts, else 0.
+        family: int32, of the optimizer.
+        epsilon: of the optimizer.
+        fold_of_weight: (n_weights,) int32 where folds take different numbers of steps, else (1,) zeros.
+        fold_of_statistic: (n_statistics,), likewise.
+    """
+
+    widths: Tensor
+    n_folds: Tensor
+    n_rows: Tensor
+    activations: Tensor
+    drop_thresholds: Tensor
+    drop_gains: Tensor
+    dropout_seeds: Tensor
+    penalties: Tensor
+    kernels: Tensor
+    family: Tensor
+    epsilon: Tensor
+    fold_of_weight: Tensor
+    fold_of_statistic: Tensor
+
+
+class State(NamedTuple):
+    """What training changes.
+
+    Attributes:
+        weights: (n_weights,) trainable ones.
+        first: (n_weights,) the optimizer's first memory.
+        second: (n_weights,) its second.
+        statistics: (n_statistics,) moving means and variances.
+    """
+
+    weights: Tensor
+    first: Tensor
+    second: Tensor
+    statistics: Tensor
+
+
+class Training(NamedTuple):
+    """The rows to learn from: those of all folds, one after the other, and a last row of weight 0.
+
+    Attributes:
+        inputs: (n_rows + 1, n_inputs).
+        target: (n_rows + 1,) or (n_rows + 1, n_units).
+        weight: (n_rows + 1,).
+    """
+
+    inputs: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+class Course(NamedTuple):
+    """One epoch's order and pace.
+
+    Attributes:
+        order: (n_steps, n_folds, n_rows of a batch) int32 places in ``Training``; the last row pads.
+        counts: (n_steps, n_folds) real rows of each batch.
+        coefficients: (n_steps, N_COEFFICIENTS, n_folds or 1).
+        first_step: int32 the number of steps in the epochs before.
+    """
+
+    order: Tensor
+    counts: Tensor
+    coefficients: Tensor
+    first_step: Tensor
+
+
+class Seen(NamedTuple):
+    """The rows that each epoch ends with a look at, in chunks.
+
+    Attributes:
+        inputs: (n_chunks, n_folds, n_rows, n_inputs).
+        target: (n_chunks, n_folds, n_rows) or (n_chunks, n_folds, n_rows, n_units).
+        weight: (n_chunks, n_folds, n_rows), 0 for padding and for rows that are scored only.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+def signature(structure: Structure) -> tuple[Any, ...]:
+    """Return the program's arguments as shapes and types."""
+
+    def of(rank: int, dtype: Any = tf.float32) -> Any:
+        return tf.TensorSpec([None] * rank, dtype)
+
+    integer = tf.int32
+    target_rank, target_type = (1, integer) if structure.codes else (2, tf.float32)
+    n_hidden = len(structure.batch_norm)
+    plan = Plan(
+        widths=tf.TensorSpec([n_hidden + 2], integer),
+        n_folds=of(0, integer),
+        n_rows=of(0, integer),
+        activations=tf.TensorSpec([n_hidden], integer),
+        drop_thresholds=tf.TensorSpec([n_hidden], tf.uint16),
+        drop_gains=tf.TensorSpec([n_hidden]),
+        dropout_seeds=tf.TensorSpec([n_hidden], integer),
+        penalties=tf.TensorSpec([2]),
+        kernels=of(1),
+        family=of(0, integer),
+        epsilon=of(0),
+        fold_of_weight=of(1, integer),
+        fold_of_statistic=of(1, integer),
+    )
+    course = Course(of(3, integer), of(2), tf.TensorSpec([None, N_COEFFICIENTS, None]), of(0, integer))
+    seen = Seen(of(4), of(target_rank + 2, target_type), of(3))
+    return plan, State(*[of(1)] * 4), Training(of(2), of(target_rank, target_type), of(1)), course, seen

@@ -1,0 +1,209 @@
+"""The fast engine: the networks of all folds trained as one program; see README.md beside this file."""
+
+from collections.abc import Generator, Sequence
+from functools import partial
+
+import numpy as np
+
+from tuner.engines.base import Epoch, FoldData, dropout_seed
+from tuner.engines.dropout import drop_threshold
+from tuner.engines.keras_model import initial_weights
+from tuner.engines.runtime import load_tensorflow
+from tuner.engines.stacked_arguments import Course, Plan, State, Structure
+from tuner.engines.stacked_layers import ACTIVATIONS
+from tuner.engines.stacked_losses import LOSSES, OUTPUTS
+from tuner.engines.stacked_optimizers import (
+    STACKED_OPTIMIZERS,
+    family_number,
+    initial_slots,
+    step_coefficients,
+)
+from tuner.engines.stacked_program import program
+from tuner.engines.stacked_rows import epoch_order, stack_rows
+from tuner.model.heads import Head
+from tuner.model.network import Network
+
+tf = load_tensorflow()
+
+
+def unstackable(network: Network, head: Head, loss: str) -> str | None:
+    """Return why the folds of a network cannot be trained as one program, in a sentence, or None if they can."""
+    for layer in network.layers:
+        if layer.activation not in ACTIVATIONS:
+            return f"the stacked engine has no activation '{layer.activation}'"
+    if network.optimizer.name not in STACKED_OPTIMIZERS:
+        return f"the stacked engine has no optimizer '{network.optimizer.name}'"
+    if head.activation not in OUTPUTS:
+        return f"the stacked engine has no output activation '{head.activation}'"
+    if loss not in LOSSES:
+        return f"the stacked engine has no loss '{loss}'"
+    return None
+
+
+class StackedEngine:
+    """Trains all folds in each step of one traced program that serves every network of the same structure."""
+
+    def train(
+        self,
+        network: Network,
+        head: Head,
+        loss: str,
+        folds: Sequence[FoldData],
+        *,
+        epochs: int,
+        seed: int,
+    ) -> Generator[Epoch]:
+        """Yield the folds' state after each epoch; see ``Engine``.
+
+        Raises:
+            ValueError: the network cannot be stacked; ask ``unstackable`` before.
+        """
+        reason = unstackable(network, head, loss)
+        if reason is not None:
+            raise ValueError(reason)
+        rows = stack_rows(folds)
+        n_inputs = folds[0].train.inputs.shape[1]
+        start = [
+            initial_weights(network, head, n_inputs, seed=seed, fold=number) for number in range(len(folds))
+        ]
+        layout = _Layout(network, start)
+        pace = _Pace(rows.lengths, network.batch_size)
+        run = program(_structure(network, head, loss, folds))
+        plan = _plan(network, head, n_inputs, layout, pace, seed)
+        first, second = initial_slots(network.optimizer, layout.n_trainable)
+        state = State(*map(tf.constant, (layout.trainable(start), first, second, layout.moving(start))))
+        for epoch in range(1, epochs + 1):
+            course = _course(network, rows.lengths, pace, seed, epoch)
+            learnt, outputs, total, state = run(plan, state, rows.training, course, rows.seen)
+            values = outputs.numpy().reshape(-1, head.units)
+            scored = values[rows.scored]
+            yield Epoch(
+                number=epoch,
+                train_loss=learnt.numpy().astype(np.float64) / rows.lengths,
+                val_loss=total.numpy().astype(np.float64) / rows.watch_weight,
+                scored=scored,
+                watched=scored if rows.watched is rows.scored else values[rows.watched],
+                weights=partial(layout.weights, state),
+            )
+
+
+class _Pace:
+    """How many steps each fold takes in an epoch.
+
+    Attributes:
+        batch_size: rows of a batch.
+        batches: (n_folds,) batches of each fold.
+        n_steps: steps of an epoch: batches of the longest fold.
+        counts: (n_steps, n_folds) rows of each batch; 0 where a fold has none left.
+        uneven: whether some fold takes fewer steps than another.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int) -> None:
+        self.batch_size = min(batch_size, int(lengths.max()))
+        self.batches = -(-lengths // self.batch_size)
+        self.n_steps = int(self.batches.max())
+        first = np.arange(self.n_steps)[:, None] * self.batch_size
+        self.counts = np.clip(lengths - first, 0, self.batch_size)
+        self.uneven = bool((self.batches < self.n_steps).any())
+
+
+_PLAIN = ("kernel", "bias")
+_NORMALISED = ("kernel", "scale", "shift", "mean", "variance")
+"""Weights of a layer as ``get_weights`` orders them."""
+
+
+class _Layout:
+    """Where each weight of each fold lies in the flat vectors of the program.
+
+    A flat vector holds part after part in the order of ``get_weights``, each with all folds, one after the other.
+    """
+
+    def __init__(self, network: Network, start: Sequence[Sequence[np.ndarray]]) -> None:
+        norms = [*(layer.batch_norm for layer in network.layers), False]
+        roles = [role for norm in norms for role in (_NORMALISED if norm else _PLAIN)]
+        self.n_folds = len(start)
+        self.shapes = [part.shape for part in start[0]]
+        self.is_moving = np.array([role in ("mean", "variance") for role in roles])
+        self.is_kernel = np.array([role == "kernel" for role in roles])
+        self.sizes = np.array([part.size * self.n_folds for part in start[0]])
+        self.n_trainable = int(self.sizes[~self.is_moving].sum())
+
+    def trainable(self, weights: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        """Return the folds' trainable weights as one vector."""
+        return self._flat(weights, ~self.is_moving)
+
+    def moving(self, weights: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        """Return the folds' moving statistics as one vector."""
+        return self._flat(weights, self.is_moving)
+
+    def kernels(self) -> np.ndarray:
+        """Return 1 for the trainable weights that belong to a kernel, else 0, (n_trainable,) float32."""
+        chosen = ~self.is_moving
+        return np.repeat(self.is_kernel[chosen].astype(np.float32), self.sizes[chosen])
+
+    def fold_numbers(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the fold that each number of a flat vector belongs to; ``chosen`` are the vector's parts."""
+        folds = np.arange(self.n_folds, dtype=np.int32)
+        parts = [np.repeat(folds, size // self.n_folds) for size in self.sizes[chosen]]
+        return np.concatenate(parts) if parts else folds[:0]
+
+    def weights(self, state: State) -> tuple[list[np.ndarray], ...]:
+        """Return each fold's weights as ``get_weights`` orders them."""
+        flat = np.empty(self.sizes.sum(), np.float32)
+        moving = np.repeat(self.is_moving, self.sizes)
+        flat[~moving], flat[moving] = state.weights.numpy(), state.statistics.numpy()
+        parts = np.split(flat, np.cumsum(self.sizes)[:-1])
+        stacked = [part.reshape(self.n_folds, *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        return tuple([part[fold] for part in stacked] for fold in range(self.n_folds))
+
+    def _flat(self, weights: Sequence[Sequence[np.ndarray]], chosen: np.ndarray) -> np.ndarray:
+        parts = [fold[number].ravel() for number, taken in enumerate(chosen) if taken for fold in weights]
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData]) -> Structure:
+    return Structure(
+        batch_norm=tuple(layer.batch_norm for layer in network.layers),
+        dropout=any(layer.dropout for layer in network.layers),
+        loss=loss,
+        output=head.activation,
+        codes=folds[0].train.target.ndim == 1,
+    )
+
+
+def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _Pace, seed: int) -> Plan:
+    names = list(ACTIVATIONS)
+    rates = [layer.dropout for layer in network.layers]
+    same = np.zeros(1, np.int32)
+    plan = Plan(
+        widths=np.array([n_inputs, *(layer.units for layer in network.layers), head.units], np.int32),
+        n_folds=np.int32(layout.n_folds),
+        n_rows=np.int32(pace.batch_size),
+        activations=np.array([names.index(layer.activation) for layer in network.layers], np.int32),
+        drop_thresholds=np.array([drop_threshold(rate) for rate in rates], np.uint16),
+        drop_gains=np.array([1.0 / (1.0 - rate) for rate in rates], np.float32),
+        dropout_seeds=np.array(
+            [dropout_seed(seed, number) for number in range(len(network.layers))], np.int32
+        ),
+        penalties=np.array([network.l1, network.l2], np.float32),
+        kernels=layout.kernels(),
+        family=np.int32(family_number(network.optimizer)),
+        epsilon=np.float32(network.optimizer.setting("epsilon")),
+        fold_of_weight=layout.fold_numbers(~layout.is_moving) if pace.uneven else same,
+        fold_of_statistic=layout.fold_numbers(layout.is_moving) if pace.uneven else same,
+    )
+    return Plan(*map(tf.constant, plan))
+
+
+def _course(network: Network, lengths: np.ndarray, pace: _Pace, seed: int, epoch: int) -> Course:
+    """Return one epoch's batches and coefficients."""
+    batch = np.arange(pace.n_steps)[:, None]
+    batches = pace.batches if pace.uneven else pace.batches[:1]
+    steps = (epoch - 1) * batches + batch + 1
+    course = Course(
+        order=epoch_order(lengths, pace.batch_size, seed, epoch),
+        counts=pace.counts.astype(np.float32),
+        coefficients=step_coefficients(network.optimizer, steps, batch >= batches),
+        first_step=np.int32((epoch - 1) * pace.n_steps),
+    )
+    return Course(*map(tf.constant, course))

@@ -1,0 +1,205 @@
+"""Keras' optimizers on one flat vector of all weights of all folds, with every number an argument.
+
+An update is one of four families. What makes it this optimizer at this step is a row of coefficients, computed
+beforehand for a whole epoch, so that the traced program serves every optimizer, rate and schedule. A fold that has
+no batch left in a step takes the coefficients under which nothing changes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from tuner.engines.runtime import load_tensorflow
+from tuner.engines.stacked_layers import Tensor
+from tuner.model.optimizers import OptimizerPlan
+
+tf = load_tensorflow()
+
+_NADAM_DECAY = np.float32(0.96)  # of the momentum schedule; Dozat 2016 and keras.optimizers.Nadam
+
+Coefficients = Mapping[str, np.ndarray | float]
+"""Coefficients by name: floats, or float32 arrays in the shape of the step numbers that they were asked for."""
+
+Slots = tuple[Tensor, Tensor]
+"""First and second memory of an optimizer, (n_weights,) each; one that a family does not use stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Updates of one form.
+
+    Attributes:
+        idle: coefficients by name, in the order in which ``step`` takes them; the values change nothing.
+        step: from weights, slots, gradient, coefficients and epsilon to new weights and slots.
+    """
+
+    idle: Mapping[str, float]
+    step: Callable[..., tuple[Tensor, Tensor, Tensor]]
+
+
+def _velocity(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    keep, gain, by_velocity, by_gradient = coefficients[:4]
+    velocity = slots[0] * keep + gradient * gain
+    return weights + (velocity * by_velocity + gradient * by_gradient), velocity, slots[1]
+
+
+def _scaled(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    keep, gain, rate = coefficients[:3]
+    squares = slots[1] * keep + tf.square(gradient) * gain
+    return weights - gradient * rate / tf.sqrt(squares + epsilon), slots[0], squares
+
+
+def _moments(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    gain, square_gain, rate, keep_weights = coefficients[:4]
+    mean = slots[0] + (gradient - slots[0]) * gain
+    squares = slots[1] + (tf.square(gradient) - slots[1]) * square_gain
+    return weights * keep_weights - mean * rate / (tf.sqrt(squares) + epsilon), mean, squares
+
+
+def _nesterov_moments(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    gain, square_gain, by_mean, by_gradient, unbias = coefficients[:5]
+    mean = slots[0] + (gradient - slots[0]) * gain
+    squares = slots[1] + (tf.square(gradient) - slots[1]) * square_gain
+    change = (mean * by_mean + gradient * by_gradient) / (tf.sqrt(squares * unbias) + epsilon)
+    return weights - change, mean, squares
+
+
+_FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "velocity": Family({"keep": 1.0, "gain": 0.0, "by_velocity": 0.0, "by_gradient": 0.0}, _velocity),
+        "scaled": Family({"keep": 1.0, "gain": 0.0, "rate": 0.0}, _scaled),
+        "moments": Family({"gain": 0.0, "square_gain": 0.0, "rate": 0.0, "keep_weights": 1.0}, _moments),
+        "nesterov_moments": Family(
+            {"gain": 0.0, "square_gain": 0.0, "by_mean": 0.0, "by_gradient": 0.0, "unbias": 1.0},
+            _nesterov_moments,
+        ),
+    }
+)
+
+N_COEFFICIENTS = max(len(family.idle) for family in _FAMILIES.values())
+"""Coefficients of a step; a family that has fewer leaves the last ones at 0."""
+
+
+def _momentum(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+    momentum, rate = plan.setting("momentum"), plan.learning_rate
+    return {"keep": momentum, "gain": -rate, "by_velocity": 1.0, "by_gradient": 0.0}
+
+
+def _nesterov(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+    momentum, rate = plan.setting("momentum"), plan.learning_rate
+    return {"keep": momentum, "gain": -rate, "by_velocity": momentum, "by_gradient": -rate}
+
+
+def _adagrad(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+    return {"keep": 1.0, "gain": 1.0, "rate": plan.learning_rate}
+
+
+def _rmsprop(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+    rho = plan.setting("rho")
+    return {"keep": rho, "gain": 1.0 - rho, "rate": plan.learning_rate}
+
+
+def _adam(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+    beta_1, beta_2 = np.float32(plan.setting("beta_1")), np.float32(plan.setting("beta_2"))
+    rate = np.float32(plan.learning_rate) * np.sqrt(1.0 - beta_2**steps) / (1.0 - beta_1**steps)
+    decay = np.float32(plan.setting("weight_decay")) * np.float32(plan.learning_rate)
+    return {
+        "gain": 1.0 - plan.setting("beta_1"),
+        "square_gain": 1.0 - plan.setting("beta_2"),
+        "rate": rate,
+        "keep_weights": 1.0 - float(decay),
+    }
+
+
+def _nadam(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+    beta_1, beta_2 = np.float32(plan.setting("beta_1")), np.float32(plan.setting("beta_2"))
+    rate = np.float32(plan.learning_rate)
+    every = np.arange(1, int(steps.max()) + 2, dtype=np.float32)
+    momentum = beta_1 * (1.0 - np.float32(0.5) * _NADAM_DECAY**every)
+    product = np.cumprod(momentum, dtype=np.float32)
+    now = steps.astype(np.int64) - 1
+    return {
+        "gain": 1.0 - plan.setting("beta_1"),
+        "square_gain": 1.0 - plan.setting("beta_2"),
+        "by_mean": rate * momentum[now + 1] / (1.0 - product[now + 1]),
+        "by_gradient": rate * (1.0 - momentum[now]) / (1.0 - product[now]),
+        "unbias": 1.0 / (1.0 - beta_2**steps),
+    }
+
+
+_RULES: Mapping[str, tuple[str, Callable[[OptimizerPlan, np.ndarray], Coefficients]]] = MappingProxyType(
+    {
+        "sgd": ("velocity", _momentum),
+        "momentum": ("velocity", _momentum),
+        "nesterov": ("velocity", _nesterov),
+        "adagrad": ("scaled", _adagrad),
+        "rmsprop": ("scaled", _rmsprop),
+        "adam": ("moments", _adam),
+        "adamw": ("moments", _adam),
+        "nadam": ("nesterov_moments", _nadam),
+    }
+)
+
+STACKED_OPTIMIZERS = frozenset(_RULES)
+"""Names of the optimizers whose update of a weight depends on that weight's gradients alone."""
+
+
+def family_number(plan: OptimizerPlan) -> int:
+    """Return the number of an optimizer's family, as ``update`` reads it."""
+    return list(_FAMILIES).index(_RULES[plan.name][0])
+
+
+def initial_slots(plan: OptimizerPlan, n_weights: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return an optimizer's memories before the first step, (n_weights,) float32 each."""
+    first = np.zeros(n_weights, np.float32)
+    return first, np.full(n_weights, plan.setting("initial_accumulator_value"), np.float32)
+
+
+def step_coefficients(plan: OptimizerPlan, steps: np.ndarray, idle: np.ndarray) -> np.ndarray:
+    """Return the coefficients of an epoch's steps.
+
+    Args:
+        plan: the optimizer.
+        steps: (n_steps, n_folds) how many updates each fold has had after the step, from 1.
+        idle: (n_steps, n_folds) whether a fold has no batch left in a step.
+
+    Returns:
+        (n_steps, N_COEFFICIENTS, n_folds) float32.
+    """
+    family, rule = _RULES[plan.name]
+    values = rule(plan, np.maximum(steps, 1).astype(np.float32))
+    table = np.zeros((len(steps), N_COEFFICIENTS, steps.shape[1]), np.float32)
+    for column, (name, unchanged) in enumerate(_FAMILIES[family].idle.items()):
+        table[:, column] = np.where(idle, unchanged, values[name])
+    return table
+
+
+def update(
+    family: Tensor, weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Tensor, epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return weights and slots after one step.
+
+    Args:
+        family: a scalar from ``family_number``.
+        weights: (n_weights,), and so the slots and the gradient.
+        slots: the optimizer's memories.
+        gradient: of the loss with its penalties.
+        coefficients: (N_COEFFICIENTS, 1), or (N_COEFFICIENTS, n_weights) where folds differ.
+        epsilon: a scalar.
+    """
+    rows = tf.unstack(coefficients, num=N_COEFFICIENTS)
+    branches = [
+        lambda step=family.step: step(weights, slots, gradient, rows, epsilon)
+        for family in _FAMILIES.values()
+    ]
+    return tf.switch_case(family, branches)  # type: ignore[no-any-return]
