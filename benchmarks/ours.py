@@ -14,8 +14,8 @@ from tuner.data.sources import Source
 from tuner.model.heads import make_head
 from tuner.model.losses import AUTO_LOSS
 from tuner.model.metrics import METRICS
-from tuner.pruning import Bar
 from tuner.records import Params, State, TrialResult
+from tuner.search.pruning import Bar
 from tuner.trial import Problem, TrialTask, evaluate
 
 SOURCES: Mapping[str, Source] = MappingProxyType(

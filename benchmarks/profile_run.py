@@ -30,21 +30,21 @@ LIBRARIES = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas")
 
 STAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "read the study file": ("tuner.config:load_config",),
+        "read the study file": ("tuner.config.study_file:load_config",),
         "load and split the data": ("tuner.study:open_study",),
         "load the engine": ("tuner.engines.choice:make_engine",),
         "trials: preprocessing": ("tuner.trial:_prepare_fold",),
         "trials: training and scores": ("tuner.trial:evaluate",),
-        "suggest parameters": ("tuner.sampling:Sampling.ask",),
+        "suggest parameters": ("tuner.search.sampling:Sampling.ask",),
         "records in SQLite": (
-            "tuner.storage:StudyStore.create",
-            "tuner.storage:StudyStore.asked",
-            "tuner.storage:StudyStore.ended",
-            "tuner.storage:StudyStore.results",
+            "tuner.search.storage:StudyStore.create",
+            "tuner.search.storage:StudyStore.asked",
+            "tuner.search.storage:StudyStore.ended",
+            "tuner.search.storage:StudyStore.results",
         ),
-        "MLflow: open the store": ("tuner.mlflow_tracker:MlflowTracker.started",),
-        "MLflow: hand over trials": ("tuner.mlflow_tracker:MlflowTracker.finished",),
-        "MLflow: wait for the last": ("tuner.mlflow_tracker:MlflowTracker.closed",),
+        "MLflow: open the store": ("tuner.tracking.mlflow_tracker:MlflowTracker.started",),
+        "MLflow: hand over trials": ("tuner.tracking.mlflow_tracker:MlflowTracker.finished",),
+        "MLflow: wait for the last": ("tuner.tracking.mlflow_tracker:MlflowTracker.closed",),
     }
 )
 """What a user waits for, and the calls that it is, as module:function or module:class.method."""

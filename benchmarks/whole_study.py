@@ -114,7 +114,7 @@ def _run_usual(folder: Path, place: Path, chosen: list[dict[str, Any]]) -> tuple
 
 def _folds(place: Path) -> list[list[list[int]]]:
     """Return the row numbers of the study's folds, held-out rows in none of them."""
-    from tuner.config import load_config
+    from tuner.config.study_file import load_config
     from tuner.study import open_study
 
     study = open_study(load_config(place / "studies" / "whole.yaml"))

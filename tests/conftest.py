@@ -19,7 +19,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def begin(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Makes folders with an MLflow store and no study; to create a store takes MLflow seconds, so it is copied."""
-    from tuner.mlflow_store import connect, sqlite_uri
+    from tuner.tracking.mlflow_store import connect, sqlite_uri
 
     store = tmp_path_factory.mktemp("store") / "mlflow.db"
     connect(sqlite_uri(store))

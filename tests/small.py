@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tuner.config import StudyConfig, load_config
-from tuner.pruning import Bar
+from tuner.config.study_file import StudyConfig, load_config
 from tuner.records import Params
+from tuner.search.pruning import Bar
 from tuner.study import Study, open_study
 from tuner.trial import TrialTask
 

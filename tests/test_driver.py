@@ -14,7 +14,7 @@ from tuner.driver import Driver
 from tuner.executors import Executor, InProcess
 from tuner.records import State, TrialResult
 from tuner.run import make_header
-from tuner.storage import StudyStore
+from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.summary import summarise
 from tuner.trial import TrialTask

@@ -16,7 +16,7 @@ import pytest
 from tests.command import start_tune, tune
 from tests.small import SPACE, write_study
 from tuner.interrupts import Interrupts
-from tuner.mlflow_store import connect, sqlite_uri
+from tuner.tracking.mlflow_store import connect, sqlite_uri
 
 N_TRIALS = 12
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.config import load_config
+from tuner.config.study_file import load_config
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.folds import Fold, make_folds
 from tuner.data.sources import Source
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import make_head
-from tuner.pruning import Bar
 from tuner.records import TrialResult
+from tuner.search.pruning import Bar
 from tuner.study import open_study
 from tuner.tasks import Task
 from tuner.trial import TrialTask, evaluate

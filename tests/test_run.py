@@ -13,13 +13,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests.small import config_of
-from tuner.config import load_config
+from tuner.config.study_file import load_config
 from tuner.errors import TunerError
-from tuner.mlflow_store import connect, sqlite_uri
 from tuner.records import State, TrialResult
 from tuner.run import Closed, Opened, run_study
-from tuner.storage import StudyStore
+from tuner.search.storage import StudyStore
 from tuner.summary import StudySummary, read_summary
+from tuner.tracking.mlflow_store import connect, sqlite_uri
 
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from tuner.config import StudyConfig
+from tuner.config.study_file import StudyConfig
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.errors import TunerError

@@ -55,7 +55,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
 ) -> None:
     """Search, or continue a search that is unfinished."""
-    from tuner.config import load_config
+    from tuner.config.study_file import load_config
     from tuner.options import check_executor, check_workers, parse_timeout
 
     check_workers(workers)
@@ -63,9 +63,9 @@ def run(
     seconds = parse_timeout(timeout)
     config = load_config(study)
 
-    from tuner.display import show_run
     from tuner.executors import LocalWorker
     from tuner.run import run_study
+    from tuner.view.display import show_run
 
     events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, executor=LocalWorker)
     closed = show_run(events, config, quiet=quiet)
@@ -78,12 +78,12 @@ def run(
 @app.command()
 def check(study: StudyFile) -> None:
     """Check study, space and data; train one batch of the smallest and the largest network."""
-    from tuner.config import load_config
+    from tuner.config.study_file import load_config
 
     config = load_config(study)
 
     from tuner.check import check_study
-    from tuner.display import show_check
+    from tuner.view.display import show_check
 
     show_check(check_study(config))
 
@@ -94,12 +94,12 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, for machines.")] = False,
 ) -> None:
     """Show the trials, the best so far, and how each one stands."""
-    from tuner.config import load_config
+    from tuner.config.study_file import load_config
 
     config = load_config(study)
 
-    from tuner.display import show_summary
     from tuner.summary import read_summary
+    from tuner.view.display import show_summary
 
     show_summary(read_summary(config), as_json=as_json)
 
@@ -118,12 +118,12 @@ def ui(
     """Open the MLflow dashboard at the study; Ctrl-C ends it."""
     import webbrowser
 
-    from tuner.config import load_config
+    from tuner.config.study_file import load_config
 
     config = load_config(study)
 
-    from tuner.dashboard import serve_dashboard
     from tuner.places import experiment_name, tracking_place
+    from tuner.tracking.dashboard import serve_dashboard
 
     serve_dashboard(
         tracking_place(config)[0],
@@ -140,7 +140,7 @@ def schema() -> None:
     """Print the JSON Schema of study files, for editors."""
     import json
 
-    from tuner.schema import schema as study_schema
+    from tuner.config.schema import schema as study_schema
 
     typer.echo(json.dumps(study_schema(), indent=2, ensure_ascii=False))
 

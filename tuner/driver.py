@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from tuner.executors import Executor
-from tuner.pruning import Told, make_bar
 from tuner.records import State, TrialResult
-from tuner.sampling import Asked, Outcome, Sampling
-from tuner.storage import StudyStore
+from tuner.search.pruning import Told, make_bar
+from tuner.search.sampling import Asked, Outcome, Sampling
+from tuner.search.storage import StudyStore
 from tuner.study import Study
-from tuner.tracking import Tracker
+from tuner.tracking.tracker import Tracker
 from tuner.trial import TrialTask
 
 

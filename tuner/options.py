@@ -1,7 +1,7 @@
 """Values of command-line options, checked."""
 
+from tuner.config.field_checks import timeout_seconds
 from tuner.errors import TunerError
-from tuner.field_checks import timeout_seconds
 
 
 def check_workers(workers: int) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tuner.config import StudyConfig
-from tuner.mlflow_store import sqlite_uri
+from tuner.config.study_file import StudyConfig
+from tuner.tracking.mlflow_store import sqlite_uri
 
 
 def tracking_place(config: StudyConfig) -> tuple[str, Path | None]:

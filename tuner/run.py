@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from tuner.config import StudyConfig
+from tuner.config.study_file import StudyConfig
 from tuner.data.fingerprint import Fingerprint, changed
 from tuner.driver import Driver
 from tuner.errors import TunerError
 from tuner.executors import Executor, InProcess
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
-from tuner.mlflow_tracker import MlflowTracker
 from tuner.places import experiment_name, tracking_place
 from tuner.records import State, TrialResult
-from tuner.storage import Header, StudyStore
+from tuner.search.storage import Header, StudyStore
 from tuner.study import Study, engine_of, open_study
 from tuner.summary import StudySummary, summarise
-from tuner.tracking import Ending, StudyCard, TrackingReport
+from tuner.tracking.mlflow_tracker import MlflowTracker
+from tuner.tracking.tracker import Ending, StudyCard, TrackingReport
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "optuna")
 """Whose versions a result's bits depend on."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.config import StudyConfig
+from tuner.config.study_file import StudyConfig
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
@@ -15,8 +15,8 @@ from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head, make_head
 from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
+from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
-from tuner.stopping import EarlyStopping
 from tuner.tasks import Task
 from tuner.trial import Problem, prepare
 

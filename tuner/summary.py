@@ -6,11 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.config import StudyConfig
+from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.records import Params, State, TrialResult
-from tuner.sampling import Asked
-from tuner.storage import StudyStore
+from tuner.search.sampling import Asked
+from tuner.search.storage import StudyStore
 
 
 @dataclass(frozen=True, slots=True)

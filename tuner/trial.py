@@ -21,10 +21,10 @@ from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
 from tuner.model.metrics import METRICS
 from tuner.model.network import MODELS, count_parameters
-from tuner.pruning import Bar
 from tuner.records import Params, Reason, State, TrialResult
+from tuner.search.pruning import Bar
+from tuner.search.stopping import EarlyStopping, Watch
 from tuner.seeds import derive
-from tuner.stopping import EarlyStopping, Watch
 
 INNER_SHARE = 0.15
 """Share of a fold's training rows that early stopping watches with ``rows: inner``."""

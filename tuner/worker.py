@@ -10,8 +10,8 @@ import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from tuner.pruning import Bar
 from tuner.records import Params
+from tuner.search.pruning import Bar
 
 
 @dataclass(frozen=True, slots=True)

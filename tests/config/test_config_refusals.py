@@ -1,0 +1,145 @@
+"""What a later version brings is refused, never ignored; all problems are told at once, each at its place."""
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tuner.config.names import LATER_KEYS, NAMES
+from tuner.config.study_file import StudyConfig, load_config
+from tuner.engines.choice import ENGINES
+from tuner.errors import StudyFileError
+from tuner.search.sampling import SAMPLERS
+
+SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
+
+
+def load(folder: Path, content: str) -> StudyConfig:
+    path = folder / "study.yaml"
+    path.write_text(dedent(content))
+    return load_config(path)
+
+
+def problems_of(folder: Path, content: str) -> list[str]:
+    """Return the printed lines without the folder."""
+    with pytest.raises(StudyFileError) as raised:
+        load(folder, content)
+    return [line.replace(f"{folder}/", "") for line in raised.value.problems]
+
+
+# What later work brings is refused, never ignored.
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        *(
+            (key, name, "is not available in this version; it has: ")
+            for key, names in NAMES.items()
+            for name in names.later
+        ),
+        *((key, "{k: 20}", "not available in this version; leave it out, or write ") for key in LATER_KEYS),
+        (
+            "objective",
+            "[accuracy, f1]",
+            "several objectives are not available in this version; name one metric",
+        ),
+        ("training.model", "my_nets:wide", "'my_nets:wide' is not available in this version; it has: mlp"),
+    ],
+)
+def test_what_a_later_version_brings_is_refused(tmp_path, key, value, sentence):
+    section, _, name = key.rpartition(".")
+    line = f"{section}: {{{name}: {value}}}\n" if section else f"{name}: {value}\n"
+    [found] = problems_of(tmp_path, SMALL + line)
+    assert found.startswith(f"study.yaml:3: {key}: ")
+    assert sentence in found
+
+
+@pytest.mark.parametrize("key", LATER_KEYS)
+def test_the_value_that_asks_for_nothing_is_accepted(tmp_path, key):
+    section, _, name = key.rpartition(".")
+    value = LATER_KEYS[key][0]
+    load(tmp_path, SMALL + (f"{section}: {{{name}: {value}}}\n" if section else f"{name}: {value}\n"))
+
+
+def test_the_names_a_study_file_takes_are_those_that_work():
+    assert set(NAMES["search.sampler"].now) == set(SAMPLERS)
+    assert set(NAMES["training.engine"].now) == {"auto", *ENGINES}
+
+
+# Several problems
+
+
+def test_all_problems_of_a_file_and_its_space_are_told_at_once_in_the_order_of_lines(tmp_path):
+    found = problems_of(
+        tmp_path,
+        """\
+        data: {path: none.csv}
+        task: regression
+        objective: auc
+        objective: rmse
+        cv: {folds: 1}
+        search_space:
+          layers: {type: int, low: 3, high: 1}
+          optimizr: adam
+        training:
+          epoch: 100
+          loss: focal
+        """,
+    )
+    places = [re.match(r"study\.yaml:(\d+): ([\w.]+): ", line).groups() for line in found]
+    assert places == [
+        ("1", "data.path"),
+        ("1", "data.target"),
+        ("3", "objective"),
+        ("4", "objective"),
+        ("5", "cv.folds"),
+        ("7", "search_space.layers.low"),
+        ("8", "search_space.optimizr"),
+        ("10", "training.epoch"),
+        ("11", "training.loss"),
+    ]
+
+
+def test_a_problem_in_a_space_of_its_own_file_names_that_file(tmp_path):
+    (tmp_path / "s.yaml").write_text("params:\n  layers: {type: int, low: 3, high: 1}\n  layers: 2\n")
+    found = problems_of(tmp_path, "data: {sklearn: iris}\nsearch_space: ./s.yaml\ntsk: 1\n")
+    assert found == [
+        "s.yaml:2: params.layers.low: 3 is above high, 1",
+        "s.yaml:3: params.layers: a repeated key; it stands in line 2 already",
+        "study.yaml:3: tsk: unknown key; did you mean 'task'?",
+    ]
+
+
+def test_messages_name_the_file_as_the_user_typed_it(tmp_path, monkeypatch):
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "a.yaml").write_text(SMALL + "tsk: 1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyFileError, match=r"^studies/a\.yaml:3: tsk: "):
+        load_config("studies/a.yaml")
+    with pytest.raises(StudyFileError, match=r"^studies/b\.yaml: no such file; did you mean 'a\.yaml'\?$"):
+        load_config("studies/b.yaml")
+
+
+def test_a_problem_found_later_is_told_at_its_line(tmp_path):
+    config = load(
+        tmp_path,
+        """\
+        data:
+          sklearn: iris
+        search_space:
+          params:
+            layers: 2
+        search:
+          first:
+            - {layers: 2}
+        """,
+    )
+    place = f"{tmp_path}/study.yaml"
+    assert str(config.problem("data.sklearn", "gone")) == f"{place}:2: data.sklearn: gone"
+    assert str(config.problem("params.layers", "many")) == f"{place}:5: params.layers: many"
+    assert str(config.problem("search.first[0].layers", "x")) == f"{place}:8: search.first[0].layers: x"
+    assert str(config.problem("objective", "odd")) == f"{place}: objective: odd"
+    own = load(tmp_path, "data: {sklearn: iris}\nsearch_space: mlp_small\n")
+    assert re.search(r"mlp_small\.yaml:\d+: params\.layers: many$", str(own.problem("params.layers", "many")))

@@ -1,0 +1,150 @@
+"""Checks of a study file that concern several keys, the files it names, or its search space."""
+
+import os
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tuner.config.names import NAMES, SEARCHABLE_PREPROCESS
+from tuner.config.sections import DataSection, StudySections
+from tuner.config.sentences import Problem
+from tuner.data.sources import FILES, SOURCES, file_ending
+from tuner.errors import nearest
+from tuner.model.losses import LOSSES, losses_for
+from tuner.model.metrics import metrics_for
+from tuner.model.network import MODELS, name_problem
+from tuner.records import ParamValue
+from tuner.space.space import SearchSpace
+from tuner.space.space_file import Domain
+from tuner.tasks import Task
+from tuner.yaml_lines import KeyPath
+
+
+def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> Iterator[Problem]:
+    """Yield what does not fit together among the keys of a study file, or to the files beside it.
+
+    Args:
+        study: the sections.
+        folder: the study file's folder.
+        bad: the places that have a problem already, and stand at their defaults.
+    """
+    yield from _source_problems(study.data, folder, bad)
+    yield from _column_problems(study.data)
+    yield from _task_problems(study)
+    if study.cv.repeats > 1 and not study.cv.shuffle:
+        yield ("cv", "repeats"), "without shuffling every repeat has the same folds; write 1, or shuffle"
+    if study.cv.repeats > 1 and study.data.time is not None:
+        yield ("cv", "repeats"), "in time order every repeat has the same folds; write 1, or drop data.time"
+    if isinstance(study.test, str) and (problem := _file_problem(study.test, folder)) is not None:
+        yield ("test",), problem
+
+
+def _source_problems(data: DataSection, folder: Path, bad: Set[KeyPath]) -> Iterator[Problem]:
+    given = [kind for kind in SOURCES if getattr(data, kind) is not None or ("data", kind) in bad]
+    if not given and ("data",) not in bad:
+        yield ("data",), f"names no source; give one of: {', '.join(SOURCES)}"
+    for kind in given[1:]:
+        yield ("data", kind), f"a second source beside {given[0]}; give one of: {', '.join(SOURCES)}"
+    if data.path is not None:
+        if (problem := _file_problem(data.path, folder)) is not None:
+            yield ("data", "path"), problem
+        # An .npz file says itself which array is the target.
+        if data.target is None and ("data", "target") not in bad and not data.path.lower().endswith(".npz"):
+            yield ("data", "target"), "missing; name the column to predict"
+
+
+def _file_problem(value: str, folder: Path) -> str | None:
+    path = Path(os.path.normpath(folder / Path(value).expanduser()))
+    if path.is_dir():
+        return f"'{value}' is a folder, not a file"
+    if not path.is_file():
+        if not path.parent.is_dir():
+            return f"'{value}' does not exist, nor does its folder {path.parent}"
+        names = sorted(entry.name for entry in path.parent.iterdir() if file_ending(entry) is not None)
+        listed = f"; data files there: {', '.join(names[:5])}" if names else "; no data files are there"
+        return f"'{value}' does not exist in {path.parent}{nearest(path.name, names) or listed}"
+    if file_ending(path) is None:
+        return f"'{value}' ends in '{path.suffix}', which is not known; one of: {', '.join(FILES)}"
+    return None
+
+
+def _column_problems(data: DataSection) -> Iterator[Problem]:
+    if data.group is not None and data.time is not None:
+        yield ("data", "group"), "folds are by group or in time order, not both; leave out group or time"
+    for column in data.target or ():
+        for key in ("weight", "group", "time"):
+            if getattr(data, key) == column:
+                yield ("data", key), f"'{column}' is the target; name another column"
+        if column in data.drop:
+            yield ("data", "drop"), f"'{column}' is the target, which is not shown to the model anyway"
+
+
+def _task_problems(study: StudySections) -> Iterator[Problem]:
+    """Yield names that do not exist, or that belong to another task where the study file says which it is.
+
+    Where the task is ``auto``, whether a name fits is known only once the data were seen.
+    """
+    task = None if study.task == "auto" else Task(study.task)
+    named: list[tuple[KeyPath, str]] = []
+    if study.objective != "auto":
+        named.append((("objective",), study.objective))
+    named += [(("metrics", number), name) for number, name in enumerate(study.metrics)]
+    stopping = study.training.early_stopping
+    if stopping is not None and stopping.monitor != "val_loss":
+        named.append((("training", "early_stopping", "monitor"), stopping.monitor.removeprefix("val_")))
+    for path, name in named:
+        if (problem := _metric_problem(name, task)) is not None:
+            yield path, problem
+    loss = study.training.loss
+    if task is not None and loss != "auto" and task not in LOSSES[loss].tasks:
+        yield (
+            ("training", "loss"),
+            f"'{loss}' is not a loss for {task}; one of: {', '.join(losses_for(task))}",
+        )
+    if task not in (None, Task.BINARY) and study.positive is not None:
+        yield ("positive",), f"only a binary task has a positive label; the task is {task}"
+
+
+def _metric_problem(name: str, task: Task | None) -> str | None:
+    metrics = NAMES["metrics"]
+    if task is not None:
+        metrics = replace(metrics, what=f"a metric for {task}", now=metrics_for(task))
+    return metrics.problem(name)
+
+
+def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what does not fit between a study file and its search space.
+
+    Args:
+        study: the sections.
+        space: the space.
+        given: the study file as it was written, without its defaults.
+    """
+    for number, entry in enumerate(study.search.first):
+        for name, message in space.problems(entry):
+            yield ("search", "first", number, name), message
+    training = given.get("training")
+    if "epochs" in space.params and isinstance(training, dict) and "epochs" in training:
+        yield ("training", "epochs"), "the search space has epochs too; give it in one place"
+
+
+def domain_of(model: str) -> Domain:
+    """Return what a model, and preprocessing, allow in a search space."""
+    parameters = MODELS[model].parameters
+
+    def problem_of_name(name: str) -> str | None:
+        if name in SEARCHABLE_PREPROCESS:
+            return None
+        if name.startswith("preprocess."):
+            known = ", ".join(SEARCHABLE_PREPROCESS)
+            return f"'{name}' cannot be searched; of preprocessing there is: {known}"
+        return name_problem(name, parameters)
+
+    def problem_of_value(name: str, value: ParamValue) -> str | None:
+        return (
+            NAMES[name].problem(value) if name in SEARCHABLE_PREPROCESS else parameters[name].problem(value)
+        )
+
+    layered = frozenset(name for name, parameter in parameters.items() if parameter.per_layer)
+    return Domain(problem_of_name, problem_of_value, layered)

@@ -1,0 +1,270 @@
+"""Checks of single keys of a study file: one sentence for whatever is wrong, and the JSON Schema."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from tuner.config.names import HOOK, LATER_KEYS, NAMES
+from tuner.model.metrics import METRICS
+from tuner.records import Params
+from tuner.space.ranges import shown
+
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
+HOOK_FORM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+STORES = ("http://", "https://", "sqlite:///", "postgresql://")
+"""How the address of a tracking store may begin."""
+UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f]|^\s|[\s.]$')
+"""What some operating system does not allow in the name of a folder."""
+
+TEXTS = {"type": "array", "items": {"type": "string"}}
+SCALAR = {"type": ["string", "number", "boolean"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Annotates a key whose value a function converts.
+
+    Attributes:
+        check: from the value in the file to the value in the section; raises ValueError with a sentence.
+        schema: the JSON Schema of the value in the file.
+    """
+
+    check: Callable[[Any], object]
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class OrNone:
+    """Annotates a section that ``none`` switches off."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        options = [
+            {"const": "none"} if part == {"type": "null"} else part for part in handler(schema)["anyOf"]
+        ]
+        return {"anyOf": options}
+
+    @staticmethod
+    def _check(value: object) -> object:
+        if value == "none":
+            return None
+        if not isinstance(value, dict):
+            raise ValueError(f"{shown(value)} is neither none nor keys and values: {{key: value}}")
+        return value
+
+
+def named(key: str) -> Checked:
+    """Return the check of a key that takes one name of ``NAMES``."""
+
+    def check(value: object) -> str:
+        if (problem := NAMES[key].problem(value)) is not None:
+            raise ValueError(problem)
+        return str(value)
+
+    return Checked(check, {"enum": [str(name) for name in NAMES[key].now]})
+
+
+def later(key: str) -> Checked:
+    """Return the check of a key that only a later version reads."""
+    nothing = LATER_KEYS[key]
+
+    def check(value: object) -> str:
+        if value not in nothing:
+            raise ValueError(f"not available in this version; leave it out, or write {nothing[0]}")
+        return str(nothing[0])
+
+    return Checked(check, {"enum": list(nothing)})
+
+
+def timeout_seconds(value: object) -> float | None:
+    """Return the seconds of a timeout such as ``90s``, ``10m``, ``2h`` or ``1d``; None for ``none``.
+
+    Raises:
+        ValueError: it has another form, or is 0; the message is a sentence for the user.
+    """
+    if value is None or value == "none":
+        return None
+    match = DURATION.fullmatch(value) if isinstance(value, str) else None
+    seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise ValueError(
+            f"{shown(value)} is not a time; write none, or a number with a unit: 90s, 10m, 2h, 1d"
+        )
+    return seconds
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not text{_quotes(value)}")
+    if not value:
+        raise ValueError("an empty text")
+    return value
+
+
+def _quotes(value: object) -> str:
+    return f"; in quotes it would be: '{shown(value)}'" if isinstance(value, (int, float)) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{shown(value)} is not a list; write [a, b]")
+    texts = [_text(item) for item in value]
+    for number, text in enumerate(texts):
+        if text in texts[:number]:
+            raise ValueError(f"'{text}' is given twice")
+    return tuple(texts)
+
+
+def _target(value: object) -> tuple[str, ...]:
+    if value == []:
+        raise ValueError("an empty list; name at least one column")
+    return _texts(value) if isinstance(value, list) else (_text(value),)
+
+
+def _label(value: object) -> object:
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f"{shown(value)} is not a label; write a text, a number, true or false")
+    return value
+
+
+def _safe_name(value: object) -> str:
+    text = _text(value)
+    if UNSAFE.search(text) or len(text) > 100:
+        raise ValueError(f"'{text}' cannot name a folder; use up to 100 letters, digits, '-', '_' and '.'")
+    return text
+
+
+def _hook(value: object) -> str:
+    text = _text(value)
+    if not HOOK_FORM.fullmatch(text):
+        raise ValueError(f"'{text}' does not name a function; write {HOOK}, such as my_data:load")
+    return text
+
+
+def _test(value: object) -> float | str:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"{shown(value)} is not a share of at least 0 and below 1, nor the path of a file")
+    return float(value)
+
+
+def _datetime(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str) and value in ("auto", "none"):
+        return value
+    if not isinstance(value, list) or not value:
+        known = ", ".join(NAMES["preprocess.datetime"].now)
+        raise ValueError(f"{shown(value)} is not auto, none or a list of parts; the parts are: {known}")
+    for part in value:
+        if (problem := NAMES["preprocess.datetime"].problem(part)) is not None:
+            raise ValueError(problem)
+    return _texts(value)
+
+
+def _space(value: object) -> object:
+    if not isinstance(value, dict) and not (isinstance(value, str) and value):
+        raise ValueError(f"{shown(value)} is not a name, a path or a mapping of parameters")
+    return value
+
+
+def _objective(value: object) -> str:
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise ValueError("several objectives are not available in this version; name one metric")
+        if not value:
+            raise ValueError("an empty list; name a metric, or write auto")
+        value = value[0]
+    return _text(value)
+
+
+def _metrics(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{shown(value)} is not a list; write [{shown(value).strip(chr(39))}]")
+    return _texts(value)
+
+
+def _monitor(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith("val_"):
+        raise ValueError(f"{shown(value)} cannot be watched; write val_loss, or val_ before a metric")
+    return value
+
+
+def _first(value: object) -> tuple[Params, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{shown(value)} is not a list; write [{{layers: 2}}]")
+    for entry in value:
+        if not isinstance(entry, dict):
+            raise ValueError(
+                f"{shown(entry)} is no configuration; write parameters and values: {{layers: 2}}"
+            )
+    return tuple(value)
+
+
+def _tracking_uri(value: object) -> str:
+    if value == "auto" or (isinstance(value, str) and value.startswith(STORES)):
+        return str(value)
+    raise ValueError(
+        f"{shown(value)} is no tracking store; write auto, or an address with {', '.join(STORES)}"
+    )
+
+
+def _finite(value: object) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value < 0
+    ):
+        raise ValueError(f"{shown(value)} is not a number of at least 0")
+    return float(value)
+
+
+_METRIC_NAMES = {"enum": list(METRICS)}
+_PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
+
+TEXT = Checked(_text, {"type": "string", "minLength": 1})
+TEXT_LIST = Checked(_texts, {**TEXTS, "uniqueItems": True})
+TARGET = Checked(_target, {"anyOf": [{"type": "string"}, {**TEXTS, "minItems": 1, "uniqueItems": True}]})
+LABEL = Checked(_label, SCALAR)
+SAFE_NAME = Checked(_safe_name, {"type": "string", "minLength": 1, "maxLength": 100})
+HOOK_NAME = Checked(_hook, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
+TEST = Checked(
+    _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
+)
+DATETIME = Checked(_datetime, {"anyOf": [{"enum": ["auto", "none"]}, _PARTS]})
+SPACE = Checked(_space, {"type": ["string", "object"]})
+OBJECTIVE = Checked(
+    _objective,
+    {
+        "anyOf": [
+            {"enum": ["auto", *METRICS]},
+            {"type": "array", "minItems": 1, "maxItems": 1, "items": _METRIC_NAMES},
+        ]
+    },
+)
+METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": _METRIC_NAMES})
+MONITOR = Checked(_monitor, {"enum": ["val_loss", *(f"val_{name}" for name in METRICS)]})
+TIMEOUT = Checked(
+    timeout_seconds, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
+)
+FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
+TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
+AT_LEAST_0 = Checked(_finite, {"type": "number", "minimum": 0})

@@ -1,0 +1,98 @@
+"""Which names a study file's keys take: those of this version, and those that a later version brings.
+
+A name of a later version is refused with a sentence, never ignored; once it works, it moves to the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
+from tuner.data.sources import SKLEARN
+from tuner.engines.choice import ENGINES
+from tuner.errors import nearest
+from tuner.model.losses import LATER_LOSSES, LOSSES
+from tuner.model.metrics import ALIASES, METRICS
+from tuner.model.network import MODELS
+from tuner.search.pruning import PRUNERS
+from tuner.space.ranges import shown
+from tuner.tasks import Task
+
+HOOK = "module:function"
+"""Stands for any function of the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a key may be.
+
+    Attributes:
+        what: the noun for one of them.
+        now: the names of this version.
+        later: names that this version does not have yet.
+        aliases: what other tools call them, for a hint.
+    """
+
+    what: str
+    now: tuple[str, ...]
+    later: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def problem(self, value: object) -> str | None:
+        """Return what is wrong with a value in one phrase, or None."""
+        if isinstance(value, str) and value in self.now:
+            return None
+        known = ", ".join(self.now)
+        if value in self.later or (HOOK in self.later and isinstance(value, str) and ":" in value):
+            return f"{shown(value)} is not available in this version; it has: {known}"
+        alias = self.aliases.get(str(value))
+        hint = f"; did you mean '{alias}'?" if alias in self.now else nearest(value, self.now)
+        return f"{shown(value)} is not {self.what}; one of: {known}{hint}"
+
+
+NAMES: Mapping[str, Names] = MappingProxyType(
+    {
+        "data.sklearn": Names("a data set that scikit-learn ships", tuple(SKLEARN)),
+        "task": Names("a task", ("auto", *Task)),
+        "preprocess.numeric": Names("a way to scale numbers", tuple(SCALERS)),
+        "preprocess.categorical": Names("a way to encode categories", tuple(CATEGORICAL), ("embedding",)),
+        "preprocess.datetime": Names("a part of a date", tuple(DATE_PARTS)),
+        "preprocess.missing.numeric": Names("a way to fill missing numbers", tuple(MISSING_NUMERIC)),
+        "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
+        "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
+        "training.loss": Names("a loss", ("auto", *LOSSES), (*sorted(LATER_LOSSES), HOOK)),
+        "training.engine": Names("an engine", ("auto", *ENGINES)),
+        "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),
+        "training.model": Names("a model", tuple(MODELS), ("cnn", HOOK)),
+        "training.early_stopping.scope": Names("a scope", ("mean", "fold")),
+        "training.early_stopping.rows": Names("a choice of rows", ("fold", "inner")),
+        "search.sampler": Names(
+            "a sampler", ("tpe", "random"), ("grid", "qmc", "cmaes", "gp", "nsga2", "nsga3")
+        ),
+        "search.pruner": Names(
+            "a pruner", tuple(PRUNERS), ("hyperband", "percentile", "wilcoxon", "threshold")
+        ),
+    }
+)
+"""The keys that take a name."""
+
+LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
+    {
+        "preprocess.select": ("none",),
+        "preprocess.balance": ("none",),
+        "preprocess.augment": ("none",),
+        "constraints": ("none", {}),
+        "search.trial_timeout": ("none",),
+        "search.trial_memory": ("none",),
+        "storage": ("auto",),
+    }
+)
+"""Keys whose function a later version brings, and the values that ask for nothing."""
+
+SEARCHABLE_PREPROCESS = (
+    "preprocess.numeric",
+    "preprocess.categorical",
+    "preprocess.missing.numeric",
+    "preprocess.missing.categorical",
+)
+"""The preprocessing that a search space may hold, under these names."""

@@ -1,0 +1,176 @@
+"""The sections of a study file: their keys, defaults and meaning, in the order of the file."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tuner.config import field_checks as check
+from tuner.config.field_checks import later, named
+from tuner.records import Params
+
+
+class Section(BaseModel):
+    """Keys of a study file: no others, no conversions between types, no changes."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class DataSection(Section):
+    """Where the rows come from, and what their columns are for. One of path, sklearn and python is needed."""
+
+    path: Annotated[str | None, check.TEXT] = None
+    """A file, relative to the study file: .csv[.gz], .tsv[.gz], .parquet, .feather, or .npz with X and y."""
+    sklearn: Annotated[str | None, named("data.sklearn")] = None
+    """A data set that scikit-learn ships."""
+    python: Annotated[str | None, check.HOOK_NAME] = None
+    """A function, module:function, that returns (X, y) or a DataFrame."""
+    target: Annotated[tuple[str, ...] | None, check.TARGET] = None
+    """What to predict: a column, or a list of columns for several labels or values."""
+    drop: Annotated[tuple[str, ...], check.TEXT_LIST] = ()
+    """Columns never shown to the model."""
+    weight: Annotated[str | None, check.TEXT] = None
+    """A column with the weight of each row."""
+    group: Annotated[str | None, check.TEXT] = None
+    """A column; rows with the same value in it never straddle a split."""
+    time: Annotated[str | None, check.TEXT] = None
+    """A column; folds follow its order, and the held-out rows are the latest."""
+
+
+class CvSection(Section):
+    """How rows are split into folds: stratified for classes; by group or in time order where data says so."""
+
+    folds: int = Field(5, ge=2)
+    """How many folds; each is scored once by a network that was trained on the others."""
+    repeats: int = Field(1, ge=1)
+    """How often the rows are split anew."""
+    shuffle: bool = True
+    """Whether rows are shuffled before they are split."""
+
+
+class MissingSection(Section):
+    """What stands in for missing values."""
+
+    numeric: Annotated[str, named("preprocess.missing.numeric")] = "median"
+    """For numbers; a statistic of the training rows."""
+    categorical: Annotated[str, named("preprocess.missing.categorical")] = "constant"
+    """For categories: one of their own, or the most frequent."""
+    indicator: bool = False
+    """Whether a column is added that says where a number was missing."""
+
+
+class PreprocessSection(Section):
+    """How columns become inputs; fitted inside each fold, on its training rows only."""
+
+    numeric: Annotated[str, named("preprocess.numeric")] = "standard"
+    """How numbers are scaled."""
+    categorical: Annotated[str, named("preprocess.categorical")] = "onehot"
+    """How categories become numbers."""
+    datetime: Annotated[str | tuple[str, ...], check.DATETIME] = "auto"
+    """What is read off a date: auto (the parts that vary), none, or a list of parts."""
+    missing: MissingSection = MissingSection()
+    """What stands in for missing values."""
+    select: Annotated[str, later("preprocess.select")] = "none"
+    """Which features are kept."""
+    balance: Annotated[str, later("preprocess.balance")] = "none"
+    """How unequal classes are balanced."""
+    augment: Annotated[str, later("preprocess.augment")] = "none"
+    """How training rows are varied."""
+
+
+class EarlyStoppingSection(Section):
+    """When training ends before its last epoch."""
+
+    monitor: Annotated[str, check.MONITOR] = "val_loss"
+    """What each epoch is judged by: val_loss, or val_ before a metric."""
+    patience: int = Field(10, ge=1)
+    """Epochs without an improvement before training ends."""
+    min_delta: Annotated[float, check.AT_LEAST_0] = 0.0
+    """How much better a value must be to count as an improvement."""
+    scope: Annotated[str, named("training.early_stopping.scope")] = "mean"
+    """mean: one epoch for all folds, by their mean; fold: each fold has its own."""
+    rows: Annotated[str, named("training.early_stopping.rows")] = "fold"
+    """fold: judged on the fold's scored rows; inner: on a share of the training rows, which is unbiased."""
+
+
+class TrainingSection(Section):
+    """How a network is trained."""
+
+    loss: Annotated[str, named("training.loss")] = "auto"
+    """What training lowers; auto: by the task."""
+    epochs: int = Field(100, ge=1)
+    """The most passes over the training rows; a search space may hold epochs instead."""
+    early_stopping: Annotated[EarlyStoppingSection | None, check.OrNone()] = EarlyStoppingSection()
+    """When training ends before, or none."""
+    engine: Annotated[str, named("training.engine")] = "auto"
+    """What trains the networks of a trial's folds."""
+    backend: Annotated[str, named("training.backend")] = "tensorflow"
+    """What Keras computes with."""
+    model: Annotated[str, named("training.model")] = "mlp"
+    """The family of networks."""
+
+
+class SearchSection(Section):
+    """How configurations are chosen."""
+
+    trials: int = Field(50, ge=1)
+    """How many configurations are tried; the first is the search space's default."""
+    timeout: Annotated[float | None, check.TIMEOUT] = None
+    """none, or 90s, 10m, 2h, 1d: no trial starts after it, running ones finish."""
+    sampler: Annotated[str, named("search.sampler")] = "tpe"
+    """What proposes the next configuration."""
+    pruner: Annotated[str, named("search.pruner")] = "halving"
+    """What ends a trial early whose curve falls behind."""
+    window: int = Field(4, ge=1)
+    """Trials in flight. Part of the result: trial n is chosen when 0 .. n - window are known."""
+    seed: int = Field(7, ge=0)
+    """Where every random choice of the study comes from."""
+    first: Annotated[tuple[Params, ...], check.FIRST] = ()
+    """Configurations to try after the default one, before the sampler starts."""
+    trial_timeout: Annotated[str, later("search.trial_timeout")] = "none"
+    """How long a trial may take."""
+    trial_memory: Annotated[str, later("search.trial_memory")] = "none"
+    """How much memory a trial may take."""
+
+
+class TrackingSection(Section):
+    """Where trials are shown."""
+
+    uri: Annotated[str, check.TRACKING_URI] = "auto"
+    """An MLflow store: auto (SQLite beside the studies' outputs), http(s)://, sqlite:/// or postgresql://."""
+    experiment: Annotated[str, check.TEXT] = "auto"
+    """The experiment's name; auto: the study's."""
+
+
+class StudySections(Section):
+    """A study: what to predict from which data, which networks to try, and how to judge them."""
+
+    name: Annotated[str, check.SAFE_NAME] = ""
+    """The study's name; default: the file's name without its ending."""
+    data: DataSection
+    """Where the rows come from."""
+    task: Annotated[str, named("task")] = "auto"
+    """What the target asks for; auto: told from its values."""
+    positive: Annotated[str | int | float | bool | None, check.LABEL] = None
+    """For two classes: the label that counts as 1; default: the rarer one."""
+    test: Annotated[float | str, check.TEST] = 0.2
+    """The share of rows that the search never sees, 0 for none; or the path of a second file."""
+    cv: CvSection = CvSection()
+    """How the rows are split into folds."""
+    preprocess: PreprocessSection = PreprocessSection()
+    """How columns become inputs."""
+    search_space: Annotated[str | dict[str, Any], check.SPACE] = "mlp"
+    """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves."""
+    objective: Annotated[str, check.OBJECTIVE] = "auto"
+    """The metric that the search improves; auto: by the task."""
+    metrics: Annotated[tuple[str, ...], check.METRIC_LIST] = ()
+    """Metrics that are recorded beside the objective."""
+    constraints: Annotated[str, later("constraints")] = "none"
+    """Upper bounds that a model must keep."""
+    training: TrainingSection = TrainingSection()
+    """How a network is trained."""
+    search: SearchSection = SearchSection()
+    """How configurations are chosen."""
+    tracking: TrackingSection = TrackingSection()
+    """Where trials are shown."""
+    storage: Annotated[str, later("storage")] = "auto"
+    """Where the search keeps its state."""

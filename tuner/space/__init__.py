@@ -1,0 +1,1 @@
+"""What a study may try: parameters, their ranges and conditions."""

@@ -1,0 +1,1 @@
+"""Where people see the trials: MLflow, and its dashboard."""

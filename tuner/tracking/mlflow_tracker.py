@@ -1,0 +1,296 @@
+"""Keep a study in MLflow: one parent run a study, one child run a trial."""
+
+import getpass
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tuner.errors import TunerError
+from tuner.records import TrialResult
+from tuner.tracking.mlflow_records import (
+    LONGEST_TAG,
+    STATUS,
+    cut,
+    legal_name,
+    run_name,
+    texts,
+    trial_points,
+    trial_tags,
+)
+from tuner.tracking.mlflow_store import answers, connect, is_refusal, runs_page, shown, take_experiment, why
+from tuner.tracking.outbox import PATIENCE_S, NotDelivered, Outbox, Record, Refused
+from tuner.tracking.tracker import Ending, StudyCard, TrackingReport
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_ENDED = frozenset(STATUS.values())
+_ENDINGS: Mapping[Ending, str] = {Ending.FINISHED: "FINISHED", Ending.INTERRUPTED: "KILLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """The run of a trial.
+
+    Attributes:
+        id: the run's id.
+        start: when it started, in milliseconds since 1970. Points get times relative to it, so that a
+            repeated call repeats the very same points, and MLflow adds none.
+    """
+
+    id: str
+    start: int
+
+
+class MlflowTracker:
+    """A ``Tracker`` that writes to an MLflow store; for one study.
+
+    Everything after ``started`` is written by a thread. What cannot be written while the store is away waits,
+    and what waits when the driver ends is written at the next ``started``.
+    """
+
+    def __init__(self, uri: str, artifact_folder: Path | None) -> None:
+        """Store where to write; nothing is opened.
+
+        Args:
+            uri: ``http(s)://``, ``sqlite:///`` or another database that MLflow supports.
+            artifact_folder: where a new experiment keeps files; None leaves that to the server.
+        """
+        self.uri = uri
+        self.artifact_folder = artifact_folder
+        self._outbox = Outbox()
+        self._children: dict[int, _Child] = {}
+        self._doubtful: set[int] = set()
+        self._repeated = False
+
+    @property
+    def trouble(self) -> str | None:
+        """Why trials are not shown yet, in a sentence; None while all is well."""
+        return self._outbox.trouble
+
+    def started(self, card: StudyCard, ended: Collection[int], load: Callable[[int], TrialResult]) -> None:
+        """See ``Tracker.started``.
+
+        Raises:
+            TunerError: the store does not answer within about ten seconds, cannot be written, or its
+                experiment is deleted.
+        """
+        self._client: MlflowClient = connect(self.uri)
+        self._experiment = take_experiment(self._client, self.uri, card.experiment, self.artifact_folder)
+        with answers(self.uri):
+            self._parent_id = self._take_parent(card)
+            complete = self._take_children()
+        self._name = card.name
+        for number in sorted(set(ended) - complete):
+            self._put(number, partial(_loaded, load, number))
+        self._outbox.start()
+
+    def finished(self, result: TrialResult) -> None:
+        """See ``Tracker.finished``."""
+        # Out-of-fold outputs are the study's own record; they would fill the memory while a server is away.
+        kept = replace(result, oof=None)
+        self._put(result.number, lambda: kept)
+
+    def closed(
+        self,
+        ending: Ending,
+        summary: Mapping[str, float],
+        best: Collection[int],
+        patience_s: float = PATIENCE_S,
+    ) -> TrackingReport:
+        """See ``Tracker.closed``; gives up after ``patience_s`` seconds without progress.
+
+        Raises:
+            KeyboardInterrupt: the user did not want to wait; the rest is sent at the next ``started``.
+        """
+        end = _now_ms()
+        self._outbox.put(
+            Record(self._name, lambda: self._guarded(lambda: self._close(ending, summary, best, end)))
+        )
+        self._outbox.drain(patience_s)
+        is_server = urlsplit(self.uri).scheme in ("http", "https")
+        return TrackingReport(
+            uri=shown(self.uri),
+            experiment_id=self._experiment.id,
+            parent_run_id=self._parent_id,
+            page=runs_page(shown(self.uri), self._experiment.id) if is_server else None,
+            unsent=self._outbox.unsent,
+            trouble=self._outbox.trouble,
+        )
+
+    def _put(self, number: int, result: Callable[[], TrialResult]) -> None:
+        end = _now_ms()
+        self._outbox.put(
+            Record(run_name(number), lambda: self._guarded(lambda: self._send_trial(result(), end)))
+        )
+
+    def _guarded(self, send: Callable[[], None]) -> None:
+        """Call ``send`` and sort MLflow's exceptions into those that pass and those that do not."""
+        try:
+            send()
+        except Exception as error:
+            if isinstance(error, Refused) or (reason := why(error)) is None:
+                raise
+            if is_refusal(error):
+                raise Refused(reason) from error
+            raise NotDelivered(f"MLflow ({shown(self.uri)}): {reason}") from error
+
+    def _take_parent(self, card: StudyCard) -> str:
+        """Return the id of the study's run, RUNNING, with what the card says."""
+        tags = {
+            **card.tags,
+            "tuner.kind": "study",
+            "tuner.study_id": card.id,
+            "tuner.objective": card.objective,
+            "tuner.direction": card.direction,
+            "mlflow.note.content": card.note,
+            **_origin(),
+        }
+        tags = {name: cut(text, LONGEST_TAG) for name, text in tags.items()}
+        params = texts(card.params)
+        known = self._search("study", f"tags.`tuner.study_id` = '{card.id}'")
+        if not known:
+            run = self._client.create_run(self._experiment.id, tags={**tags, "mlflow.runName": card.name})
+        else:
+            run = self._keep_first(known)
+            self._client.update_run(run.info.run_id, status="RUNNING")
+            # MLflow never changes a param: those that the study was started with stay.
+            params = {name: text for name, text in params.items() if name not in run.data.params}
+        self._log(run.info.run_id, params=params, tags=tags)
+        return str(run.info.run_id)
+
+    def _take_children(self) -> set[int]:
+        """Learn which trials have a run, delete second ones, and return the numbers of the complete ones."""
+        by_number: dict[int, list[Run]] = {}
+        for run in self._search("trial", f"tags.`mlflow.parentRunId` = '{self._parent_id}'"):
+            by_number.setdefault(int(run.data.tags["tuner.trial"]), []).append(run)
+        complete = set()
+        for number, runs in by_number.items():
+            kept = self._keep_first(runs)
+            self._children[number] = _child(kept)
+            if kept.info.status in _ENDED:
+                complete.add(number)
+        return complete
+
+    def _search(self, kind: str, condition: str) -> list["Run"]:
+        """Return every run of a kind for which the condition holds, over all pages."""
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment.id], f"tags.`tuner.kind` = '{kind}' and {condition}", page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def _keep_first(self, runs: list["Run"]) -> "Run":
+        """Return the run of ``runs``, one or more, that was created first, and delete the others.
+
+        Two runs of one trial exist where a server carried out a call that it could not answer any more. They
+        have one start time; then the complete one is kept.
+        """
+        ranked = sorted(
+            runs, key=lambda run: (run.info.start_time, run.info.status not in _ENDED, run.info.run_id)
+        )
+        for second in ranked[1:]:
+            self._client.delete_run(second.info.run_id)
+        return ranked[0]
+
+    def _send_trial(self, result: TrialResult, end: int) -> None:
+        """Write a trial's run from whatever there is of it; it counts as complete with its last call."""
+        seconds_ms = round(result.seconds * 1000)
+        child = self._children.get(result.number) or self._create_child(result, end - seconds_ms)
+        points = [
+            (point.name, point.value, child.start + round(point.moment * seconds_ms), point.step)
+            for point in trial_points(result)
+        ]
+        self._log(child.id, points, texts(result.params), trial_tags(result))
+        self._client.set_terminated(child.id, STATUS[result.state], child.start + seconds_ms)
+
+    def _create_child(self, result: TrialResult, start: int) -> _Child:
+        number = result.number
+        known: list[Run] = []
+        if number in self._doubtful:
+            self._repeated = True
+            same_trial = (
+                f"tags.`mlflow.parentRunId` = '{self._parent_id}' and tags.`tuner.trial` = '{number}'"
+            )
+            known = self._search("trial", same_trial)
+        if known:
+            run = self._keep_first(known)
+        else:
+            tags = {
+                "mlflow.parentRunId": self._parent_id,
+                "mlflow.runName": run_name(number),
+                "tuner.kind": "trial",
+                "tuner.trial": str(number),
+                **trial_tags(result),
+                **_origin(),
+            }
+            self._doubtful.add(number)
+            run = self._client.create_run(self._experiment.id, start_time=start, tags=tags)
+        self._doubtful.discard(number)
+        self._children[number] = _child(run)
+        return self._children[number]
+
+    def _close(self, ending: Ending, summary: Mapping[str, float], best: Collection[int], end: int) -> None:
+        if self._repeated:
+            # A server that hung may have created a run after it was asked whether there is one.
+            self._take_children()
+        points = [
+            (legal_name(name), float(value), end, 0) for name, value in summary.items() if isfinite(value)
+        ]
+        self._log(
+            self._parent_id, points, tags={"tuner.best": ",".join(str(number) for number in sorted(best))}
+        )
+        self._client.set_terminated(self._parent_id, _ENDINGS[ending], end)
+
+    def _log(
+        self,
+        run_id: str,
+        points: Collection[tuple[str, float, int, int]] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write points (name, value, time in ms, step), params and tags; the client cuts batches of 1,000."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        self._client.log_batch(
+            run_id,
+            [Metric(*point) for point in points],
+            [Param(name, text) for name, text in (params or {}).items()],
+            [RunTag(name, text) for name, text in (tags or {}).items()],
+            synchronous=True,
+        )
+
+
+def _child(run: "Run") -> _Child:
+    return _Child(id=str(run.info.run_id), start=int(run.info.start_time))
+
+
+def _loaded(load: Callable[[int], TrialResult], number: int) -> TrialResult:
+    try:
+        return load(number)
+    except (TunerError, OSError) as error:
+        raise Refused(f"its result cannot be read: {error}") from error
+
+
+def _origin() -> dict[str, str]:
+    """Return who runs the study and with what; MLflow's client does not say it by itself."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user has no name
+        user = "unknown"
+    return {"mlflow.user": user, "mlflow.source.name": "tune", "mlflow.source.type": "LOCAL"}
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

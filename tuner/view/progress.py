@@ -1,0 +1,130 @@
+"""A search as it goes: one live line in a terminal, a plain line a trial elsewhere."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from tuner.records import State, TrialResult
+from tuner.run import Opened
+from tuner.view.wording import duration, score_of
+
+
+class View(Protocol):
+    """Shows a search while it runs."""
+
+    def ended(self, result: TrialResult) -> None:
+        """Show a trial that ended."""
+
+    def stop(self) -> None:
+        """Leave the terminal as it was found."""
+
+
+class Tally:
+    """What a search has come to so far."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._objective = opened.before.objective
+        self._maximize = opened.before.maximize
+        ended = (State.COMPLETE, State.PRUNED, State.FAILED)
+        self.counts: dict[State, int] = {state: opened.before.count(state) for state in ended}
+        self.best = opened.before.best
+        self.total = opened.n_trials
+        self._seconds: list[float] = []
+
+    @property
+    def done(self) -> int:
+        """Trials that have ended, those of earlier runs included."""
+        return sum(self.counts.values())
+
+    @property
+    def pace(self) -> float | None:
+        """Mean seconds a trial in this run; None before the first."""
+        return sum(self._seconds) / len(self._seconds) if self._seconds else None
+
+    def add(self, result: TrialResult) -> None:
+        """Count a trial that ended."""
+        self._seconds.append(result.seconds)
+        self.counts[result.state] += 1
+        if result.state is State.COMPLETE:
+            value, best = result.values[0], self.best
+            if best is None or (value > best.values[0] if self._maximize else value < best.values[0]):
+                self.best = result
+
+    def in_words(self) -> str:
+        """Return the tally as one line."""
+        counts = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
+        parts = [counts or "no trial yet"]
+        if self.best is not None:
+            parts.append(f"best {self._objective} {score_of(self.best)} (trial {self.best.number})")
+        if self.pace is not None:
+            left = max(0, self.total - self.done)
+            parts.append(f"{self.pace:.2g} s a trial")
+            parts.append(f"{duration(left * self.pace)} left" if left else "done")
+        return " | ".join(parts)
+
+
+class Lines:
+    """A plain line for each trial, for logs and pipes."""
+
+    def __init__(self, opened: Opened, say: Callable[[str], None]) -> None:
+        self._tally = Tally(opened)
+        self._objective = opened.before.objective
+        self._say = say
+
+    def ended(self, result: TrialResult) -> None:
+        """See ``View.ended``."""
+        self._tally.add(result)
+        outcome = (
+            f"{result.reason}: {result.message}"
+            if result.state is State.FAILED
+            else f"{self._objective} {score_of(result)}, best epoch {result.best_epoch} of {result.epochs}"
+        )
+        self._say(
+            f"trial {result.number} {result.state} ({self._tally.done}/{self._tally.total}, {result.seconds:.1f} s): "
+            f"{outcome} | {self._tally.in_words()}"
+        )
+
+    def stop(self) -> None:
+        """See ``View.stop``."""
+
+
+class Bar:
+    """One live line with a bar, for a terminal."""
+
+    def __init__(self, opened: Opened, console: Console) -> None:
+        self._tally = Tally(opened)
+        self._progress = Progress(
+            BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), console=console
+        )
+        self._task = self._progress.add_task(
+            self._tally.in_words(), total=self._tally.total, completed=self._tally.done
+        )
+        self._progress.start()
+
+    def ended(self, result: TrialResult) -> None:
+        """See ``View.ended``."""
+        self._tally.add(result)
+        self._progress.update(
+            self._task, completed=self._tally.done, description=self._tally.in_words(), refresh=True
+        )
+        if result.state is State.FAILED:
+            self._progress.console.print(
+                Text(f"trial {result.number} failed, {result.reason}: {result.message}")
+            )
+
+    def stop(self) -> None:
+        """See ``View.stop``."""
+        self._progress.stop()
+
+
+class Silent:
+    """Shows nothing."""
+
+    def ended(self, result: TrialResult) -> None:
+        """See ``View.ended``."""
+
+    def stop(self) -> None:
+        """See ``View.stop``."""

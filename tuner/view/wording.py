@@ -1,0 +1,55 @@
+"""Numbers and parameters as a person reads them."""
+
+import math
+
+import numpy as np
+
+from tuner.records import Params, ParamValue, TrialResult
+from tuner.space.space import stem
+
+
+def decimals(value: float) -> int:
+    """Return how many decimals show four significant digits of a number."""
+    if value == 0 or not math.isfinite(value):
+        return 4
+    return max(0, 3 - math.floor(math.log10(abs(value))))
+
+
+def number(value: float) -> str:
+    """Return a number with four significant digits."""
+    if math.isnan(value):
+        return "undefined"
+    return f"{value:.{decimals(value)}f}" if 1e-4 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
+def score_of(result: TrialResult) -> str:
+    """Return a trial's score with the standard deviation over its folds, both with the same decimals."""
+    score, spread = result.values[0], float(np.std(result.fold_values[0]))
+    shown = number(score)
+    places = len(shown.partition(".")[2])
+    return f"{shown} ± {spread:.4g}" if "e" in shown else f"{shown} ± {spread:.{places}f}"
+
+
+def param(value: ParamValue) -> str:
+    """Return a parameter's value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def params(values: Params) -> str:
+    """Return parameters on one line; the values of a per-layer parameter together, the first layer's first."""
+    together: dict[str, list[str]] = {}
+    for name, value in values.items():
+        together.setdefault(stem(name), []).append(param(value))
+    return "  ".join(f"{name}={','.join(shown)}" for name, shown in together.items())
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as 45 s, 3 min 20 s or 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
