@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tuner.config.study_file import StudyConfig
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
-from tuner.errors import TunerError
 from tuner.model.network import MODELS, count_parameters
 from tuner.records import Params
 from tuner.seeds import derive
@@ -65,8 +64,6 @@ def _try(study: Study, name: str, params: Params) -> NetworkCheck:
     network = MODELS[problem.model].plan(params)
     folds = [_first_batch(fold.data, network.batch_size) for fold in prepare(problem, params)]
     n_inputs = folds[0].train.inputs.shape[1]
-    if n_inputs == 0:
-        raise TunerError(f"{study.config.path}: preprocess leaves no input for the network")
     started = time.perf_counter()
     seed = derive(problem.seed, "check")
     epochs = engine.train(network, problem.head, problem.loss, folds, epochs=1, seed=seed)

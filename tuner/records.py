@@ -56,7 +56,8 @@ class TrialResult:
         parameters: trainable weights of one fold's network.
         reason: why a failed trial failed.
         message: a sentence on the reason.
-        oof: (n_repeats, n_rows, n_units) float32 outputs for each row of the data set while it was scored, NaN for
+        oof: (n_repeats, n_rows, n_units) outputs for each row of the data set while it was scored, float32, or
+            float64 where a regression target was scaled back, so that scores can be computed from them; NaN for
             rows that were not; complete trials only.
     """
 

@@ -149,20 +149,23 @@ def _search(
 
 
 def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, MlflowTracker]:
-    """Begin the study's records, or go on with those that are there, once they are known to fit."""
+    """Begin the study's records, or go on with those that are there, once they are known to fit.
+
+    The tracker comes first: where it cannot be reached, nothing was begun and nothing set aside.
+    """
     notes = list(study.dataset.notes)
-    if asked.fresh and store.exists:
-        notes.append(f"the earlier study was moved to {store.set_aside()}")
-    if store.exists:
+    goes_on = store.exists and not asked.fresh
+    if goes_on:
         header = store.header()
         check_unchanged(study, header)
         notes += other_versions(header)
-        ended = list(store.results())
     else:
-        header, ended = make_header(study), []
+        header = make_header(study)
     tracker = MlflowTracker(*tracking_place(study.config))
-    tracker.started(make_card(study, header), ended, store.load)
-    if not store.exists:
+    tracker.started(make_card(study, header), list(store.results()) if goes_on else [], store.load)
+    if not goes_on:
+        if store.exists:
+            notes.append(f"the earlier study was moved to {store.set_aside()}")
         store.create(header, maximize=study.direction == "maximize")
     return Opened(study, asked.n_trials, summarise(store), tuple(notes)), tracker
 

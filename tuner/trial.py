@@ -271,9 +271,8 @@ class _Trial:
         """Return (n_repeats, n_rows, n_units) outputs at the places of their rows, NaN elsewhere."""
         problem = self.problem
         per_repeat = len(problem.folds) // problem.n_repeats
-        placed = np.full(
-            (problem.n_repeats, len(problem.dataset.target), outputs.shape[1]), np.nan, np.float32
-        )
+        shape = (problem.n_repeats, len(problem.dataset.target), outputs.shape[1])
+        placed = np.full(shape, np.nan, outputs.dtype)
         first = 0
         for fold in problem.folds:
             placed[fold.number // per_repeat, fold.score] = outputs[first : first + len(fold.score)]

@@ -119,26 +119,13 @@ def assert_equal_to_the_bit(first: tuple[Seen, ...], second: tuple[Seen, ...]) -
 
 @others
 @pytest.mark.parametrize("name", CASES)
-def test_losses_are_those_of_plain_keras_in_every_epoch(engine, name):
+def test_curves_outputs_and_weights_are_those_of_plain_keras_in_every_epoch(engine, name):
     for found, plain in zip(trained(engine, name), trained("keras", name), strict=True):
         assert found.epoch.number == plain.epoch.number
-        np.testing.assert_allclose(found.epoch.train_loss, plain.epoch.train_loss, **NEAR)
-        np.testing.assert_allclose(found.epoch.val_loss, plain.epoch.val_loss, **NEAR)
-
-
-@others
-@pytest.mark.parametrize("name", CASES)
-def test_outputs_are_those_of_plain_keras_in_every_epoch(engine, name):
-    for found, plain in zip(trained(engine, name), trained("keras", name), strict=True):
-        np.testing.assert_allclose(found.epoch.scored, plain.epoch.scored, **NEAR)
-        np.testing.assert_allclose(found.epoch.watched, plain.epoch.watched, **NEAR)
+        for series in ("train_loss", "val_loss", "scored", "watched"):
+            expected = getattr(plain.epoch, series)
+            np.testing.assert_allclose(getattr(found.epoch, series), expected, **NEAR, err_msg=series)
         assert (found.epoch.watched is found.epoch.scored) == (not CASES[name].inner)
-
-
-@others
-@pytest.mark.parametrize("name", CASES)
-def test_weights_are_those_of_plain_keras_in_every_epoch(engine, name):
-    for found, plain in zip(trained(engine, name), trained("keras", name), strict=True):
         for weights, expected in zip(found.weights, plain.weights, strict=True):
             assert [part.shape for part in weights] == [part.shape for part in expected]
             for part, like in zip(weights, expected, strict=True):

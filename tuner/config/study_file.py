@@ -25,12 +25,16 @@ from tuner.yaml_lines import KeyPath, YamlFile, dotted, read_yaml
 
 FREE_TO_CHANGE: Mapping[str, Any] = {
     "name": True,
+    "data": {"path"},
     "search_space": True,
     "search": {"trials", "timeout"},
     "tracking": True,
     "storage": True,
 }
-"""The keys that do not determine the result of a trial; ``search_space`` is compared by what it holds."""
+"""The keys that do not determine the result of a trial.
+
+``search_space`` is compared by what it holds, and a data file by the fingerprint of its content.
+"""
 
 
 @dataclass(frozen=True, slots=True)

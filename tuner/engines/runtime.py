@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 
+from tuner.errors import TunerError
+
 
 @contextmanager
 def _native_messages_held_back() -> Iterator[None]:
@@ -42,8 +44,14 @@ def load_tensorflow() -> ModuleType:
     with _native_messages_held_back():
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:
+            raise TunerError(
+                "TensorFlow has computed in this process already, with settings under which results do not repeat; "
+                "let tuner be the first to use it"
+            ) from None
         tf.config.experimental.enable_op_determinism()
         # Each structure of a network is a program of its own; TensorFlow would take that for a mistake.
         tf.get_logger().setLevel("ERROR")

@@ -122,11 +122,11 @@ def _chosen_activation(*, with_slope: bool) -> Callable[[Tensor, Tensor], Tensor
     """Return the choice among ``ACTIVATIONS`` as a function that is traced once for all programs."""
 
     def choose(number: Tensor, z: Tensor) -> Tensor:
-        if with_slope:
-            branches = [partial(function, z) for function in ACTIVATIONS.values()]
-        else:
-            branches = [lambda function=function: function(z)[0] for function in ACTIVATIONS.values()]
-        return tf.switch_case(number, branches)
+        def branch(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
+            value, slope = function(z)
+            return (value, slope) if with_slope else value
+
+        return tf.switch_case(number, [partial(branch, function) for function in ACTIVATIONS.values()])
 
     signature = [tf.TensorSpec([], tf.int32), tf.TensorSpec([None] * 3)]
     return tf.function(choose, input_signature=signature, autograph=False)  # type: ignore[no-any-return]
