@@ -77,6 +77,6 @@ def test_an_engine_that_cannot_be_loaded_is_told_before_any_trial(task):
     executor = LocalWorker("no such engine")
     try:
         with pytest.raises(TunerError, match="could not load engine 'no such engine'"):
-            executor.submit(task)
+            executor.submit(task).result()
     finally:
         executor.close()

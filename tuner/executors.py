@@ -1,25 +1,32 @@
 """Where trials are evaluated: in this process, or in a worker beside it."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from multiprocessing import Pipe
-from typing import Protocol
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Protocol
 
 from tuner.engines.choice import make_engine
 from tuner.errors import TunerError
 from tuner.records import Reason, State, TrialResult
-from tuner.trial import Problem, TrialTask, evaluate
-from tuner.worker import Order
+from tuner.worker import READY, Order
+
+if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
+    from tuner.trial import Problem, TrialTask
 
 
 class Executor(Protocol):
     """Evaluates trials; knows nothing of studies."""
 
     slots: int
-    """How many trials it evaluates at the same time, at least 1."""
+    """How many trials it takes at the same time, at least 1."""
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """Begin to evaluate a trial; at most ``slots`` at the same time."""
@@ -43,6 +50,8 @@ class InProcess:
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """See ``Executor.submit``; an interruption passes through."""
+        from tuner.trial import evaluate
+
         future: Future[TrialResult] = Future()
         future.set_result(evaluate(task))
         return future
@@ -54,11 +63,12 @@ class InProcess:
 class LocalWorker:
     """Evaluates trials in one process beside this one, which loads TensorFlow while this one reads the study.
 
-    A worker that ends by itself (a crash, or the kernel's memory killer) fails its trial, and another takes its place.
-    No worker outlives the driver.
+    Two trials are in its hands: the one that it evaluates, and the next, so that it need not wait while the driver
+    records a result. A worker that ends by itself (a crash, or the kernel's memory killer) fails the trial that it
+    evaluated; another takes its place and the next trial. No worker outlives the driver.
     """
 
-    slots = 1
+    slots = 2
 
     def __init__(self, engine: str) -> None:
         """Start the worker; it is ready some seconds later.
@@ -68,35 +78,28 @@ class LocalWorker:
         """
         self._engine = engine
         self._changes = threading.Lock()
-        self._closed = False
-        self._reader: threading.Thread | None = None
+        self._handed: deque[tuple[TrialTask, Future[TrialResult]]] = deque()
         self._problem: Problem | None = None
+        self._obstacle: str | None = None
+        self._closed = False
         self._start()
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
-        """See ``Executor.submit``.
-
-        Raises:
-            TunerError: the worker ended before it was ready.
-        """
-        if not self._ready:
-            self._wait_until_ready()
-        if self._problem is not task.problem:
-            self._connection.send(task.problem)
-            self._problem = task.problem
+        """See ``Executor.submit``; the future raises a ``TunerError`` where the worker cannot load the engine."""
         future: Future[TrialResult] = Future()
-        self._connection.send(Order(task.number, task.params, task.bar))
-        self._reader = threading.Thread(target=self._receive, args=(task, future), daemon=True)
-        self._reader.start()
+        with self._changes:
+            if self._obstacle is not None:
+                raise TunerError(self._obstacle)
+            self._handed.append((task, future))
+            self._hand_over(task)
         return future
 
     def close(self) -> None:
-        """See ``Executor.close``; a trial that is running gives no result."""
+        """See ``Executor.close``; trials that it has in hand give no result."""
         with self._changes:
             self._closed = True
             self._process.kill()
-        if self._reader is not None:
-            self._reader.join()
+        self._reader.join()
         self._let_go()
 
     def _start(self) -> None:
@@ -110,37 +113,60 @@ class LocalWorker:
         )
         theirs.close()
         os.close(held)
-        self._ready = False
         self._problem = None
+        self._reader = threading.Thread(target=self._read, args=(self._connection,), daemon=True)
+        self._reader.start()
+
+    def _hand_over(self, task: TrialTask) -> None:
+        """Send a trial, and before it the problem if the worker has another; a worker that ended is seen elsewhere."""
+        with suppress(ConnectionError):
+            if self._problem is not task.problem:
+                self._connection.send(task.problem)
+                self._problem = task.problem
+            self._connection.send(Order(task.number, task.params, task.bar))
+
+    def _read(self, connection: Connection) -> None:
+        """Take in results, in the order in which trials were handed over, until the worker ends."""
+        ready = False
+        with suppress(EOFError, ConnectionError):
+            ready = connection.recv() == READY
+            while True:
+                result = connection.recv()
+                with self._changes:
+                    _, future = self._handed.popleft()
+                future.set_result(result)
+        with self._changes:
+            if self._closed:
+                return
+            if ready:
+                self._replace()
+            else:
+                self._give_up()
+
+    def _replace(self) -> None:
+        """Put another worker in the place of one that ended, and fail the trial that it evaluated."""
+        message = f"the worker's process ended ({self._end()})"
+        self._let_go()
+        self._start()
+        if not self._handed:
+            return
+        task, future = self._handed.popleft()
+        for next_task, _ in self._handed:
+            self._hand_over(next_task)
+        future.set_result(
+            TrialResult(task.number, State.FAILED, task.params, reason=Reason.CRASH, message=message)
+        )
+
+    def _give_up(self) -> None:
+        self._obstacle = f"the worker could not load engine '{self._engine}' ({self._end()})"
+        while self._handed:
+            _, future = self._handed.popleft()
+            future.set_exception(TunerError(self._obstacle))
 
     def _let_go(self) -> None:
         self._process.wait()
         self._connection.close()
         os.close(self._lifeline)
-
-    def _wait_until_ready(self) -> None:
-        try:
-            self._connection.recv()
-        except (EOFError, ConnectionError):
-            raise TunerError(f"the worker could not load engine '{self._engine}' ({self._end()})") from None
-        self._ready = True
-
-    def _receive(self, task: TrialTask, future: Future[TrialResult]) -> None:
-        try:
-            result = self._connection.recv()
-        except (EOFError, OSError):
-            with self._changes:
-                if self._closed:
-                    return
-                result = self._crashed(task)
-        future.set_result(result)
-
-    def _crashed(self, task: TrialTask) -> TrialResult:
-        """Put another worker in the place of the one that ended, and return its trial's result."""
-        message = f"the worker's process ended ({self._end()})"
-        self._let_go()
-        self._start()
-        return TrialResult(task.number, State.FAILED, task.params, reason=Reason.CRASH, message=message)
 
     def _end(self) -> str:
         """Return how the worker's process ended."""

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from tuner.lease import driving
 from tuner.places import experiment_name, tracking_place
 from tuner.records import State, TrialResult
 from tuner.search.storage import Header, StudyStore
-from tuner.study import Study, engine_of, open_study
+from tuner.study import Study, open_study
 from tuner.summary import StudySummary, summarise
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.tracker import Ending, StudyCard, TrackingReport
@@ -95,7 +95,7 @@ def run_study(
     trials: int | None = None,
     timeout: float | None = None,
     fresh: bool = False,
-    executor: Callable[[str], Executor] = InProcess,
+    executor: Executor | None = None,
 ) -> Generator[Event]:
     """Search until the study has its trials; take up what an earlier run has left.
 
@@ -104,7 +104,7 @@ def run_study(
         trials: how many trials the study is to have; None for the number in the file.
         timeout: seconds after which no trial starts; None for those in the file.
         fresh: whether records of the study that are there are moved to a dated folder first.
-        executor: makes what evaluates the trials, from the engine's name.
+        executor: evaluates the trials, and is closed at the end; None for this process.
 
     Raises:
         TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
@@ -115,8 +115,7 @@ def run_study(
         seconds=config.search.timeout if timeout is None else timeout,
         fresh=fresh,
     )
-    # First of all, so that a worker loads TensorFlow while the study is read here.
-    with closing(executor(engine_of(config).name)) as workers:
+    with closing(executor or InProcess(config.engine.name)) as workers:
         study = open_study(config)
         store = StudyStore(config.runs_folder, config.name)
         with driving(config.runs_folder, config.name), closing(store), Interrupts() as interrupts:

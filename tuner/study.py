@@ -9,7 +9,6 @@ from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
-from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head, make_head
@@ -28,7 +27,6 @@ class Study:
     Attributes:
         config: the study file.
         problem: what all its trials share.
-        engine: what trains its networks, and why.
         search_rows: the rows that the search sees.
         test_rows: the held-out rows, which no trial ever sees.
         splits: SHA-256 of held-out rows and folds.
@@ -36,7 +34,6 @@ class Study:
 
     config: StudyConfig
     problem: Problem
-    engine: EngineChoice
     search_rows: np.ndarray
     test_rows: np.ndarray
     splits: str
@@ -63,7 +60,6 @@ def open_study(config: StudyConfig) -> Study:
     Raises:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
-    engine = engine_of(config)
     dataset = _load(config)
     loss, metrics = _loss_and_metrics(config, dataset)
     seed = config.search.seed
@@ -89,25 +85,13 @@ def open_study(config: StudyConfig) -> Study:
         metrics=metrics,
         epochs=config.training.epochs,
         early_stopping=_early_stopping(config),
-        engine=engine.name,
+        engine=config.engine.name,
         model=config.training.model,
         seed=seed,
     )
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
-    return Study(config, problem, engine, search_rows, test_rows, splits)
-
-
-def engine_of(config: StudyConfig) -> EngineChoice:
-    """Return what trains a study's networks, and why.
-
-    Raises:
-        StudyFileError: the engine that the file asks for cannot train them.
-    """
-    try:
-        return choose_engine(config.training.engine, config.training.model)
-    except ValueError as error:
-        raise config.problem("training.engine", str(error)) from None
+    return Study(config, problem, search_rows, test_rows, splits)
 
 
 def _load(config: StudyConfig) -> Dataset:

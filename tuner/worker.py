@@ -13,6 +13,9 @@ from multiprocessing.connection import Connection
 from tuner.records import Params
 from tuner.search.pruning import Bar
 
+READY = "ready"
+"""What a worker says once its engine is loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -47,7 +50,7 @@ def serve(connection: Connection, engine: str) -> None:
     from tuner.trial import Problem, TrialTask, evaluate
 
     make_engine(engine)
-    connection.send("ready")
+    connection.send(READY)
     problem: Problem | None = None
     while True:
         try:

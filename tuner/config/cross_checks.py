@@ -10,6 +10,7 @@ from tuner.config.names import NAMES, SEARCHABLE_PREPROCESS
 from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem
 from tuner.data.sources import FILES, SOURCES, file_ending
+from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
 from tuner.model.losses import LOSSES, losses_for
 from tuner.model.metrics import metrics_for
@@ -36,6 +37,10 @@ def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> I
         yield ("cv", "repeats"), "without shuffling every repeat has the same folds; write 1, or shuffle"
     if study.cv.repeats > 1 and study.data.time is not None:
         yield ("cv", "repeats"), "in time order every repeat has the same folds; write 1, or drop data.time"
+    try:
+        choose_engine(study.training.engine, study.training.model)
+    except ValueError as error:
+        yield ("training", "engine"), str(error)
     if isinstance(study.test, str) and (problem := _file_problem(study.test, folder)) is not None:
         yield ("test",), problem
 

@@ -16,6 +16,7 @@ from pydantic import PrivateAttr, ValidationError
 from tuner.config.cross_checks import domain_of, section_problems, space_problems
 from tuner.config.sections import StudySections
 from tuner.config.sentences import Problem, empty_values, section_at, sentences
+from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest
 from tuner.records import Params
 from tuner.space.ranges import shown
@@ -72,6 +73,11 @@ class StudyConfig(StudySections):
     def runs_folder(self) -> Path:
         """Where the study's outputs go: ``runs/<name>`` beside the study file's folder."""
         return self.folder.parent / "runs" / self.name
+
+    @property
+    def engine(self) -> EngineChoice:
+        """What trains the networks, and why."""
+        return choose_engine(self.training.engine, self.training.model)
 
     @property
     def space(self) -> SearchSpace:

@@ -126,7 +126,7 @@ def _about(study: Study) -> list[str]:
         f"{config.name}: {dataset.task} on {dataset.place}: {len(dataset.target):,} rows "
         f"({len(study.test_rows):,} held out), {columns}",
         f"objective {study.objective} ({study.direction}), {config.cv.folds} folds{repeats}",
-        f"engine {study.engine.name}: {study.engine.reason}",
+        f"engine {config.engine.name}: {config.engine.reason}",
     ]
     if dataset.classes:
         counts = np.bincount(dataset.target, minlength=len(dataset.classes))
