@@ -40,7 +40,7 @@ def test_run_tells_of_the_study_and_each_trial_on_standard_error(ran, shown):
         f"small: multiclass on {path.parent.parent / 'table.csv'}: 90 rows (18 held out), "
     )
     assert "2 numeric, 1 boolean, 1 category, 1 datetime" in lines[0]
-    assert lines[1].startswith("objective accuracy (maximize), 2 folds")
+    assert lines[1].startswith("objective accuracy (maximize), 2 stratified folds")
     assert any(line.startswith("classes of kind: ") for line in lines)
     trials = [line for line in lines if line.startswith("trial ")]
     assert len(trials) == 4
@@ -231,3 +231,24 @@ def test_help_and_a_mistake_in_a_study_file_load_nothing_heavy_and_answer_quickl
         if took[-1] < 0.5:
             break
     assert min(took) < 2  # 0.5 on an idle machine
+
+
+def test_check_refuses_what_run_would_refuse(ran, tmp_path):
+    path = tmp_path / "studies" / "small.yaml"
+    shutil.copytree(ran[0].parent.parent, tmp_path, dirs_exist_ok=True)
+    path.write_text(path.read_text().replace('"accuracy"', '"f1_macro"', 1))
+    checked, run = tune("check", path), tune("run", path)
+    assert (checked.code, run.code) == (2, 2)
+    assert checked.err == run.err
+    assert "objective: accuracy -> f1_macro" in checked.err
+
+
+def test_check_refuses_an_mlflow_server_that_does_not_answer(begin):
+    path = write_study(begin("unanswered"), tracking={"uri": "http://127.0.0.1:9"})
+    said = tune("check", path)
+    assert said.code == 2
+    assert said.err.startswith("tracking: http://127.0.0.1:9: no connection")
+
+
+def test_version_is_told():
+    assert re.fullmatch(r"tuner \d+\.\d+\.\d+\n", tune("--version").out)

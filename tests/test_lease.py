@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tuner.errors import TunerError
-from tuner.lease import driving
+from tuner.lease import driving, is_driven
 
 HOLD = """
 import sys
@@ -98,3 +98,13 @@ def test_a_driver_that_fails_leaves_no_folder_that_was_not_there(tmp_path, made_
     with pytest.raises(ZeroDivisionError), driving(tmp_path / "runs" / "s", "s"):
         raise ZeroDivisionError
     assert sorted(str(place.relative_to(tmp_path)) for place in tmp_path.rglob("*")) == made_before
+
+
+def test_a_study_is_driven_while_a_process_holds_it_and_not_after_that_was_killed(tmp_path):
+    assert not is_driven(tmp_path / "none")
+    with another_process(tmp_path) as process:
+        assert is_driven(tmp_path)
+        process.kill()
+        process.wait()
+        assert (tmp_path / "driver.lock").exists()
+        assert not is_driven(tmp_path)

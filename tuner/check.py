@@ -1,15 +1,20 @@
 """What ``tune check`` does: put a study together and train one batch of its smallest and its largest network."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
 from tuner.config.study_file import StudyConfig
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
+from tuner.header import check_unchanged
 from tuner.model.network import MODELS, count_parameters
+from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
+from tuner.search.storage import StudyStore
 from tuner.seeds import derive
 from tuner.study import Study, open_study
+from tuner.tracking.mlflow_store import connect, find_experiment
 from tuner.trial import prepare
 
 
@@ -51,9 +56,16 @@ def check_study(config: StudyConfig) -> CheckReport:
     """Put a study together and train one batch of the smallest and the largest network; writes nothing.
 
     Raises:
-        TunerError: something does not fit, or a network cannot be trained.
+        TunerError: something does not fit, the study's records are of another file or other data, the MLflow server
+            does not answer, or a network cannot be trained.
     """
     study = open_study(config)
+    with closing(StudyStore(config.runs_folder, config.name)) as store:
+        if store.exists:
+            check_unchanged(study, store.header())
+    uri, _ = tracking_place(config)
+    if uri.startswith(("http://", "https://")):
+        find_experiment(connect(uri), uri, experiment_name(config))
     ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))
     return CheckReport(study, tuple(_try(study, name, params) for name, params in ends))
 

@@ -26,7 +26,7 @@ def driving(folder: Path, name: str) -> Iterator[None]:
     Raises:
         TunerError: another process drives the study, or the folder cannot be written.
     """
-    lock = FileLock(folder / "driver.lock", timeout=0)
+    lock = FileLock(folder / "driver.lock", timeout=1)  # a look at who drives takes it for a moment
     made = _make(folder)
     try:
         lock.acquire()
@@ -54,6 +54,17 @@ def driving(folder: Path, name: str) -> Iterator[None]:
                 (folder / name).unlink(missing_ok=True)
         lock.release()
         _tidy(made)
+
+
+def is_driven(folder: Path) -> bool:
+    """Return whether a process drives the study of a folder now."""
+    if not (folder / "driver.lock").is_file():
+        return False
+    try:
+        with FileLock(folder / "driver.lock", timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def _make(folder: Path) -> list[Path]:

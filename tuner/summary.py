@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
+from tuner.lease import is_driven
 from tuner.records import Params, State, TrialResult
 from tuner.search.sampling import Asked
 from tuner.search.storage import StudyStore
@@ -21,11 +22,13 @@ class StudySummary:
         about: the study's name, task, objective, data and seed, as the header has them.
         results: the ended trials by number, without arrays.
         running: the trials that were asked and have not ended, by number.
+        driven: whether a process works on them now; otherwise the next run trains them again.
     """
 
     about: Mapping[str, Any]
     results: Mapping[int, TrialResult]
     running: Mapping[int, Params]
+    driven: bool = False
 
     @property
     def objective(self) -> str:
@@ -89,7 +92,7 @@ def read_summary(config: StudyConfig) -> StudySummary:
             raise TunerError(
                 f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
             )
-        return summarise(store)
+        return replace(summarise(store), driven=is_driven(config.runs_folder))
 
 
 def _ended(result: TrialResult) -> dict[str, Any]:

@@ -138,7 +138,7 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
         (SMALL + "training: {epochs: 1.0e2}\n", "3: training.epochs: 100.0 is not a whole number"),
         (
             SMALL + "training:\n  epochs:\n",
-            "4: training.epochs: has no value; leave the key out for its default",
+            "4: training.epochs: has no value; write one, or leave the key out",
         ),
         (
             SMALL + "training: {early_stopping: true}\n",

@@ -57,9 +57,10 @@ def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path, "t.csv").frame["x"], values)
 
 
-def test_a_semicolon_or_a_tab_separates_where_the_header_has_no_comma(tmp_path: Path) -> None:
+def test_a_semicolon_a_tab_or_a_bar_separates_where_the_header_has_no_comma(tmp_path: Path) -> None:
     assert read_text(tmp_path, "a;b\n1;x\n").to_dict("list") == {"a": [1], "b": ["x"]}
     assert read_text(tmp_path, "a\tb\n1\tx\n").to_dict("list") == {"a": [1], "b": ["x"]}
+    assert read_text(tmp_path, "a|b\n1|x\n").to_dict("list") == {"a": [1], "b": ["x"]}
     assert read_text(tmp_path, '"a;b",c\n1,x\n').columns.tolist() == ["a;b", "c"]
 
 

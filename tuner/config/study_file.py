@@ -154,7 +154,7 @@ def _sections_given(file: YamlFile, found: list[Problem]) -> dict[str, Any]:
     for path in list(empty_values(StudySections, data)):
         _remove(data, path)
         if section_at(StudySections, path) is None:
-            found.append((path, "has no value; leave the key out for its default"))
+            found.append((path, "has no value; write one, or leave the key out"))
     return data
 
 
@@ -185,7 +185,7 @@ def _read_space(
         return _parse(file, key, domain, lines)
     name = study.search_space
     if name.endswith((".yaml", ".yml")) or "/" in name or os.sep in name:
-        path, typed = folder / name, str(Path(file.file).parent / name)
+        path, typed = folder / name, os.path.normpath(Path(file.file).parent / name)
         known = [other.name for other in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     else:
         path, typed = spaces_folder() / f"{name}.yaml", _from_here(spaces_folder() / f"{name}.yaml")

@@ -197,8 +197,8 @@ def _chain(first: str, rest: IO[str]) -> Iterator[str]:
 
 
 def find_delimiter(header: str) -> str:
-    """Return the character between the names of a header: a comma, or else a semicolon, or else a tab."""
-    for delimiter in (",", ";", "\t"):
+    """Return the character between the names of a header: a comma, or else a semicolon, a tab, or a bar."""
+    for delimiter in (",", ";", "\t", "|"):
         if len(next(csv.reader([header], delimiter=delimiter), [])) > 1:
             return delimiter
     return ","

@@ -1,6 +1,7 @@
 """What a person is told: messages and progress on standard error, results on standard output."""
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -19,11 +20,15 @@ from tuner.records import State, TrialResult
 from tuner.run import Closed, Event, Note, Opened
 from tuner.study import Study
 from tuner.summary import StudySummary
+from tuner.tasks import Task
 from tuner.view.progress import Bar, Lines, Silent, View
 from tuner.view.wording import number, param, params, score_of
 
 TOP = 5
 """How many of the best trials are listed."""
+
+MOST_METRICS = 4
+"""How many metrics beside the objective a table shows; all of them are in MLflow and in ``--json``."""
 
 
 def show_run(events: Generator[Event], config: StudyConfig, *, quiet: bool) -> Closed:
@@ -58,17 +63,19 @@ def show_summary(summary: StudySummary, *, as_json: bool) -> None:
         return
     out = _out()
     out.print(Text(_counted(summary)))
-    table = _table("trial", "state", summary.objective, "epochs", "seconds", "parameters")
-    results = summary.results
+    results, others = summary.results, _recorded_beside(summary)
+    table = _table("trial", "state", summary.objective, *others, "epochs", "seconds", "parameters")
+    blank = [""] * (3 + len(others))
     for trial in sorted({*results, *summary.running}):
         if trial not in results:
-            table.add_row(str(trial), State.RUNNING.value, "", "", "", params(summary.running[trial]))
+            table.add_row(str(trial), _unended(summary), *blank, params(summary.running[trial]))
             continue
         result = results[trial]
         table.add_row(
             str(trial),
             result.state.value if result.reason is None else f"{result.state}: {result.reason}",
             score_of(result) if result.values else "",
+            *_means(result, others),
             f"{result.best_epoch} of {result.epochs}" if result.values else str(result.epochs),
             f"{result.seconds:.1f}",
             Text(params(result.params)),
@@ -121,19 +128,36 @@ def _about(study: Study) -> list[str]:
     dataset, config = study.dataset, study.config
     kinds = Counter(column.kind.value for column in dataset.columns)
     columns = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    repeats = f" x {config.cv.repeats} repeats" if config.cv.repeats > 1 else ""
     lines = [
         f"{config.name}: {dataset.task} on {dataset.place}: {len(dataset.target):,} rows "
         f"({len(study.test_rows):,} held out), {columns}",
-        f"objective {study.objective} ({study.direction}), {config.cv.folds} folds{repeats}",
+        f"objective {study.objective} ({study.direction}), {_splits(study)}",
         f"engine {config.engine.name}: {config.engine.reason}",
     ]
     if dataset.classes:
         counts = np.bincount(dataset.target, minlength=len(dataset.classes))
         shares = [f"{name} {count:,}" for name, count in zip(dataset.classes, counts, strict=True)]
+        if dataset.task is Task.BINARY:
+            shares[1] += " (positive)"
         listed = ", ".join(shares[:12]) + (f", and {len(shares) - 12} more" if len(shares) > 12 else "")
         lines.append(f"classes of {dataset.target_names[0]}: {listed}")
     return lines
+
+
+def _splits(study: Study) -> str:
+    """Return how the rows are split, and which are held out."""
+    dataset, cv = study.dataset, study.config.cv
+    data = study.config.data
+    repeats = f" x {cv.repeats} repeats" if cv.repeats > 1 else ""
+    own_test = isinstance(study.config.test, str) or not len(study.test_rows)
+    if dataset.time is not None:
+        held_out = "" if own_test else ", the latest rows held out"
+        return f"{cv.folds} folds in the order of '{data.time}'{held_out}"
+    if dataset.group is not None:
+        n_groups = len(np.unique(dataset.group))
+        held_out = "" if own_test else ", whole groups held out"
+        return f"{cv.folds} folds{repeats} of whole groups ({n_groups:,} of '{data.group}'){held_out}"
+    return f"{cv.folds} {'stratified ' if dataset.task.has_classes else ''}folds{repeats}"
 
 
 def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None:
@@ -142,10 +166,12 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
     out.print(Text(_counted(summary)))
     ranked = summary.ranked()[:TOP]
     if ranked:
-        table = _table("trial", summary.objective, "epochs", "parameters")
+        others = _recorded_beside(summary)
+        table = _table("trial", summary.objective, *others, "epochs", "parameters")
         for result in ranked:
             epochs = f"{result.best_epoch} of {result.epochs}"
-            table.add_row(str(result.number), score_of(result), epochs, Text(params(result.params)))
+            shown = (str(result.number), score_of(result), *_means(result, others), epochs)
+            table.add_row(*shown, Text(params(result.params)))
         out.print(table)
     _show_best(summary, out)
     out.print(Text(f"records: {_from_here(config.runs_folder)}   MLflow: {_mlflow(config)}"))
@@ -158,6 +184,16 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
         messages.print(f"interrupted; nothing recorded is lost; continue with: tune run {config.path}")
     else:
         out.print(Text(f"next: tune show {config.path}   tune ui {config.path}"))
+
+
+def _recorded_beside(summary: StudySummary) -> list[str]:
+    """Return the metrics that the study records beside its objective, as many as a table has room for."""
+    scored = next((result.metrics for result in summary.results.values() if result.metrics), {})
+    return [name for name in scored if name != summary.objective][:MOST_METRICS]
+
+
+def _means(result: TrialResult, metrics: list[str]) -> list[str]:
+    return [number((result.metrics or {}).get(name, math.nan)) if result.values else "" for name in metrics]
 
 
 def _show_best(summary: StudySummary, out: Console) -> None:
@@ -191,8 +227,16 @@ def _against_default(summary: StudySummary, best: TrialResult) -> str:
 
 
 def _counted(summary: StudySummary) -> str:
-    counts = ", ".join(f"{summary.count(state)} {state}" for state in State if summary.count(state))
+    words = {state: state.value for state in State} | {State.RUNNING: _unended(summary)}
+    counts = ", ".join(
+        f"{summary.count(state)} {word}" for state, word in words.items() if summary.count(state)
+    )
     return f"{summary.about['study']}: {len(summary.results) + len(summary.running)} trials: {counts or 'none yet'}"
+
+
+def _unended(summary: StudySummary) -> str:
+    """Return the word for trials that were begun and have no result."""
+    return "running" if summary.driven else "unfinished"
 
 
 def _table(*columns: str) -> Table:

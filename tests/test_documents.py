@@ -1,0 +1,60 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tuner.config.sections import StudySections
+from tuner.config.study_file import load_config
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_reference_is_a_study_file_with_every_section(tmp_path):
+    (block,) = blocks("docs/study-file.md")
+    study = tmp_path / "reference.yaml"
+    study.write_text(block, encoding="utf-8")
+    config = load_config(study)
+    assert config.name == "churn"
+    later = {"constraints", "storage"}
+    named = set(re.findall(r"^#? ?(\w+):", block, re.MULTILINE))
+    assert set(StudySections.model_fields) - later <= named
+
+
+def test_the_values_of_the_reference_are_the_defaults(tmp_path):
+    (block,) = blocks("docs/study-file.md")
+    short, whole = tmp_path / "churn.yaml", tmp_path / "whole.yaml"
+    short.write_text("data: {sklearn: breast_cancer}\n", encoding="utf-8")
+    whole.write_text(block, encoding="utf-8")
+    differences = load_config(whole).differences(
+        load_config(short).canonical(), load_config(whole).canonical()
+    )
+    assert {line.partition(":")[0] for line in differences} == {"metrics", "search.first"}
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/study-file.md"])
+def test_every_file_that_a_document_links_to_is_there(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert ((ROOT / file).parent / target).exists(), target
+
+
+def test_the_study_of_the_front_page_fits_its_table(tmp_path, shared_data):
+    study = next(block for block in blocks("README.md") if block.startswith("data:"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "churn.csv").write_bytes((shared_data / "churn.csv").read_bytes())
+    (tmp_path / "studies").mkdir()
+    path = tmp_path / "studies" / "churn.yaml"
+    path.write_text(study, encoding="utf-8")
+    assert load_config(path).objective == "roc_auc"
+
+
+def test_the_search_space_of_the_front_page_is_one(tmp_path):
+    space = next(block for block in blocks("README.md") if block.startswith("params:"))
+    (tmp_path / "space.yaml").write_text(space, encoding="utf-8")
+    study = tmp_path / "study.yaml"
+    study.write_text("data: {sklearn: iris}\nsearch_space: space.yaml\n", encoding="utf-8")
+    assert "neurons" in load_config(study).space.canonical()["params"]
