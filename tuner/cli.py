@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tuner.errors import TunerError
+from tuner.interrupts import INTERRUPTED
 
 # Looking for pydantic's plugins among all that is installed would take a tenth of a command's start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
@@ -28,7 +29,6 @@ StudyFile = Annotated[
 
 NO_TRIAL_COMPLETED = 1
 BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def _tell_version(wanted: bool) -> None:

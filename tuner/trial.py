@@ -155,6 +155,12 @@ def _prepare_fold(problem: Problem, plan: PreprocessPlan, fold: Fold) -> Prepare
     return PreparedFold(FoldData(rows(train), watch, score), watched, scaler)
 
 
+@lru_cache(maxsize=32)
+def _scorer(problem: Problem, metric: str) -> FoldScorer:
+    """Return what scores the scored rows of all folds; kept for the next trial."""
+    return FoldScorer(metric, problem.head, problem.dataset.target, [fold.score for fold in problem.folds])
+
+
 class _Trial:
     """The course of one trial: what its epochs add up to."""
 
@@ -162,15 +168,13 @@ class _Trial:
         self.task = task
         self.problem = task.problem
         self.folds = prepare(task.problem, task.params)
-        self.objective = self._scorer(self.problem.metrics[0], [fold.score for fold in self.problem.folds])
+        self.objective = _scorer(self.problem, self.problem.metrics[0])
         self.curves: dict[str, list[np.ndarray]] = {}
         self.curve: list[float] = []
         self.best: np.ndarray | None = None
         rule = self.problem.early_stopping
         monitored = METRICS.get(rule.monitor.removeprefix("val_")) if rule else None
-        self.monitor = (
-            self._scorer(monitored.name, [fold.watched for fold in self.folds]) if monitored else None
-        )
+        self.monitor = self._monitor(monitored.name) if monitored else None
         maximize = monitored is not None and monitored.direction == "maximize"
         self.watch = Watch(rule, len(self.folds), maximize=maximize)
 
@@ -226,8 +230,7 @@ class _Trial:
     def _scored(self, blank: TrialResult) -> TrialResult:
         """Return the result at the best epoch."""
         assert self.best is not None
-        rows = [fold.score for fold in self.problem.folds]
-        fold_metrics = {name: self._scorer(name, rows)(self.best) for name in self.problem.metrics}
+        fold_metrics = {name: _scorer(self.problem, name)(self.best) for name in self.problem.metrics}
         values = fold_metrics[self.problem.metrics[0]]
         return replace(
             blank,
@@ -251,7 +254,11 @@ class _Trial:
     def _stacked_curves(self) -> dict[str, np.ndarray]:
         return {name: np.stack(series) for name, series in self.curves.items()}
 
-    def _scorer(self, metric: str, rows: Sequence[np.ndarray]) -> FoldScorer:
+    def _monitor(self, metric: str) -> FoldScorer:
+        """Return what scores the watched rows."""
+        if all(fold.data.watch is fold.data.score for fold in self.folds):
+            return _scorer(self.problem, metric)
+        rows = [fold.watched for fold in self.folds]
         return FoldScorer(metric, self.problem.head, self.problem.dataset.target, rows)
 
     def _in_target_units(self, outputs: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
