@@ -86,3 +86,30 @@ def test_a_network_that_cannot_be_stacked_says_why():
     assert unstackable(network, head, "hinge") == "the stacked engine has no loss 'hinge'"
     with pytest.raises(ValueError, match="no loss 'hinge'"):
         next(StackedEngine().train(network, head, "hinge", made_folds(Task.BINARY), epochs=1, seed=1))
+
+
+def test_how_many_epochs_one_call_runs_changes_no_bit():
+    folds = made_folds(Task.BINARY, (20, 21, 17))
+    params = {"layers": 2, "batch_norm": True, "dropout": 0.2, "batch_size": 8, "optimizer": "nadam"}
+
+    def train(epochs):
+        network = plan_network(params)
+        engine = StackedEngine()
+        return [
+            (
+                epoch.scored,
+                epoch.train_loss,
+                epoch.val_loss,
+                *map(np.concatenate, zip(*[map(np.ravel, fold) for fold in epoch.weights()], strict=True)),
+            )
+            for epoch in engine.train(
+                network, HEADS[Task.BINARY], "binary_crossentropy", folds, epochs=epochs, seed=1
+            )
+        ]
+
+    for one, other in zip(train(1), train(11)[:1], strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    for one, other in zip(train(10), train(11)[:10], strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)

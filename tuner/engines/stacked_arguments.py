@@ -98,12 +98,12 @@ class Training(NamedTuple):
 
 
 class Course(NamedTuple):
-    """One epoch's order and pace.
+    """Order and pace of some epochs.
 
     Attributes:
-        order: (n_steps, n_folds, n_rows of a batch) int32 places in ``Training``; the last row pads.
-        counts: (n_steps, n_folds) real rows of each batch.
-        coefficients: (n_steps, N_COEFFICIENTS, n_folds or 1).
+        order: (n_epochs, n_steps, n_folds, n_rows of a batch) int32 places in ``Training``; the last row pads.
+        counts: (n_steps, n_folds) real rows of each batch, the same in every epoch.
+        coefficients: (n_epochs, n_steps, N_COEFFICIENTS, n_folds or 1).
         first_step: int32 the number of steps in the epochs before.
     """
 
@@ -111,6 +111,24 @@ class Course(NamedTuple):
     counts: Tensor
     coefficients: Tensor
     first_step: Tensor
+
+
+class Outcome(NamedTuple):
+    """What each of some epochs came to.
+
+    Attributes:
+        learnt: (n_epochs, n_folds) summed loss of the training rows while they were learnt from.
+        outputs: (n_epochs, n_chunks, n_folds, n_rows, n_units) for the rows of ``Seen``, after the epoch.
+        total: (n_epochs, n_folds) their summed weighted loss.
+        weights: (n_epochs, n_weights).
+        statistics: (n_epochs, n_statistics).
+    """
+
+    learnt: Tensor
+    outputs: Tensor
+    total: Tensor
+    weights: Tensor
+    statistics: Tensor
 
 
 class Seen(NamedTuple):
@@ -151,6 +169,7 @@ def signature(structure: Structure) -> tuple[Any, ...]:
         fold_of_weight=of(1, integer),
         fold_of_statistic=of(1, integer),
     )
-    course = Course(of(3, integer), of(2), tf.TensorSpec([None, N_COEFFICIENTS, None]), of(0, integer))
+    coefficients = tf.TensorSpec([None, None, N_COEFFICIENTS, None])
+    course = Course(of(4, integer), of(2), coefficients, of(0, integer))
     seen = Seen(of(4), of(target_rank + 2, target_type), of(3))
     return plan, State(*[of(1)] * 4), Training(of(2), of(target_rank, target_type), of(1)), course, seen

@@ -10,7 +10,7 @@ from tuner.engines.dropout import drop_threshold
 from tuner.engines.keras_model import initial_weights
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Plan, State, Structure
-from tuner.engines.stacked_layers import ACTIVATIONS
+from tuner.engines.stacked_layers import ACTIVATIONS, Tensor
 from tuner.engines.stacked_losses import LOSSES, OUTPUTS
 from tuner.engines.stacked_optimizers import (
     STACKED_OPTIMIZERS,
@@ -72,19 +72,31 @@ class StackedEngine:
         plan = _plan(network, head, n_inputs, layout, pace, seed)
         first, second = initial_slots(network.optimizer, layout.n_trainable)
         state = State(*map(tf.constant, (layout.trainable(start), first, second, layout.moving(start))))
-        for epoch in range(1, epochs + 1):
-            course = _course(network, rows.lengths, pace, seed, epoch)
-            learnt, outputs, total, state = run(plan, state, rows.training, course, rows.seen)
-            values = outputs.numpy().reshape(-1, head.units)
-            scored = values[rows.scored]
-            yield Epoch(
-                number=epoch,
-                train_loss=learnt.numpy().astype(np.float64) / rows.lengths,
-                val_loss=total.numpy().astype(np.float64) / rows.watch_weight,
-                scored=scored,
-                watched=scored if rows.watched is rows.scored else values[rows.watched],
-                weights=partial(layout.weights, state),
-            )
+        block = pace.epochs_at_once(rows.n_chunks, layout.n_trainable)
+        for start_of_block in range(1, epochs + 1, block):
+            numbers = range(start_of_block, min(start_of_block + block, epochs + 1))
+            course = _course(network, rows.lengths, pace, seed, numbers)
+            outcome, state = run(plan, state, rows.training, course, rows.seen)
+            learnt = outcome.learnt.numpy().astype(np.float64) / rows.lengths
+            total = outcome.total.numpy().astype(np.float64) / rows.watch_weight
+            outputs = outcome.outputs.numpy().reshape(len(numbers), -1, head.units)
+            for place, number in enumerate(numbers):
+                scored = outputs[place, rows.scored]
+                yield Epoch(
+                    number=number,
+                    train_loss=learnt[place],
+                    val_loss=total[place],
+                    scored=scored,
+                    watched=scored if rows.watched is rows.scored else outputs[place, rows.watched],
+                    weights=partial(layout.weights, outcome.weights, outcome.statistics, place),
+                )
+
+
+_BLOCK_STEPS = 96
+_LONGEST_BLOCK = 8
+_BLOCK_WEIGHTS = 4 * 1024**2
+"""Steps, epochs, and weights that one call of the program runs and returns: a call costs as much as some steps of a
+small network, and what was computed beyond the epoch that ends a trial is wasted."""
 
 
 class _Pace:
@@ -105,6 +117,16 @@ class _Pace:
         first = np.arange(self.n_steps)[:, None] * self.batch_size
         self.counts = np.clip(lengths - first, 0, self.batch_size)
         self.uneven = bool((self.batches < self.n_steps).any())
+
+    def epochs_at_once(self, n_chunks: int, n_weights: int) -> int:
+        """Return how many epochs one call runs; their bits do not depend on it.
+
+        Args:
+            n_chunks: chunks of rows that are predicted after each epoch.
+            n_weights: weights of all folds, which are kept for each epoch of a call.
+        """
+        by_steps = _BLOCK_STEPS // (self.n_steps + n_chunks)
+        return max(1, min(_LONGEST_BLOCK, by_steps, _BLOCK_WEIGHTS // n_weights))
 
 
 _PLAIN = ("kernel", "bias")
@@ -147,11 +169,17 @@ class _Layout:
         parts = [np.repeat(folds, size // self.n_folds) for size in self.sizes[chosen]]
         return np.concatenate(parts) if parts else folds[:0]
 
-    def weights(self, state: State) -> tuple[list[np.ndarray], ...]:
-        """Return each fold's weights as ``get_weights`` orders them."""
+    def weights(self, trainable: Tensor, moving: Tensor, place: int) -> tuple[list[np.ndarray], ...]:
+        """Return each fold's weights as ``get_weights`` orders them.
+
+        Args:
+            trainable: (n_epochs, n_weights).
+            moving: (n_epochs, n_statistics).
+            place: of the epoch.
+        """
         flat = np.empty(self.sizes.sum(), np.float32)
-        moving = np.repeat(self.is_moving, self.sizes)
-        flat[~moving], flat[moving] = state.weights.numpy(), state.statistics.numpy()
+        is_moving = np.repeat(self.is_moving, self.sizes)
+        flat[~is_moving], flat[is_moving] = trainable[place].numpy(), moving[place].numpy()
         parts = np.split(flat, np.cumsum(self.sizes)[:-1])
         stacked = [part.reshape(self.n_folds, *shape) for part, shape in zip(parts, self.shapes, strict=True)]
         return tuple([part[fold] for part in stacked] for fold in range(self.n_folds))
@@ -195,15 +223,20 @@ def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _P
     return Plan(*map(tf.constant, plan))
 
 
-def _course(network: Network, lengths: np.ndarray, pace: _Pace, seed: int, epoch: int) -> Course:
-    """Return one epoch's batches and coefficients."""
+def _course(network: Network, lengths: np.ndarray, pace: _Pace, seed: int, epochs: Sequence[int]) -> Course:
+    """Return batches and coefficients of some epochs."""
     batch = np.arange(pace.n_steps)[:, None]
     batches = pace.batches if pace.uneven else pace.batches[:1]
-    steps = (epoch - 1) * batches + batch + 1
+    idle = batch >= batches
     course = Course(
-        order=epoch_order(lengths, pace.batch_size, seed, epoch),
+        order=np.stack([epoch_order(lengths, pace.batch_size, seed, epoch) for epoch in epochs]),
         counts=pace.counts.astype(np.float32),
-        coefficients=step_coefficients(network.optimizer, steps, batch >= batches),
-        first_step=np.int32((epoch - 1) * pace.n_steps),
+        coefficients=np.stack(
+            [
+                step_coefficients(network.optimizer, (epoch - 1) * batches + batch + 1, idle)
+                for epoch in epochs
+            ]
+        ),
+        first_step=np.int32((epochs[0] - 1) * pace.n_steps),
     )
     return Course(*map(tf.constant, course))

@@ -1,4 +1,4 @@
-"""The traced program: one epoch of all folds, then their outputs for the watched and scored rows.
+"""The traced program: some epochs of all folds, each with their outputs for the watched and scored rows after it.
 
 It is traced once for a structure. Widths, rates, activations, optimizer, batch size and numbers of rows and folds
 are arguments.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from tuner.engines.runtime import load_tensorflow
-from tuner.engines.stacked_arguments import Course, Plan, Seen, State, Structure, Training, signature
+from tuner.engines.stacked_arguments import Course, Outcome, Plan, Seen, State, Structure, Training, signature
 from tuner.engines.stacked_layers import Tensor
 from tuner.engines.stacked_losses import LOSSES, OUTPUTS
 from tuner.engines.stacked_network import StackedNetwork
@@ -19,23 +19,27 @@ tf = load_tensorflow()
 _KEEP_STATISTICS = 0.99  # momentum of keras.layers.BatchNormalization
 
 
-def _train(network: StackedNetwork, state: State, rows: Training, course: Course) -> tuple[Tensor, State]:
-    """Return each fold's summed loss over the epoch, and the state after it.
+def _train(
+    network: StackedNetwork, state: State, rows: Training, course: Course, epoch: Tensor
+) -> tuple[Tensor, State]:
+    """Return each fold's summed loss over an epoch of the course, and the state after it.
 
     The epoch ends at the first batch in which a fold's loss is not finite.
     """
     plan = network.plan
-    n_steps = tf.shape(course.order)[0]
+    n_steps = tf.shape(course.order)[1]
+    order, table = tf.gather(course.order, epoch), tf.gather(course.coefficients, epoch)
+    first_step = course.first_step + epoch * n_steps
 
     def more(batch: Tensor, total: Tensor, *_: Tensor) -> Tensor:
         return tf.logical_and(batch < n_steps, tf.reduce_all(tf.math.is_finite(total)))
 
     def step(batch: Tensor, total: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        places = tf.gather(course.order, batch)
+        places = tf.gather(order, batch)
         part = Training(*[tf.gather(array, places) for array in rows])
         count = tf.gather(course.counts, batch)
-        summed, gradient, statistics = network.learn(state.weights, part, count, course.first_step + batch)
-        coefficients = tf.gather(tf.gather(course.coefficients, batch), plan.fold_of_weight, axis=1)
+        summed, gradient, statistics = network.learn(state.weights, part, count, first_step + batch)
+        coefficients = tf.gather(tf.gather(table, batch), plan.fold_of_weight, axis=1)
         changed = update(
             plan.family,
             state.weights,
@@ -84,20 +88,33 @@ def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Te
 
 
 @lru_cache(maxsize=32)
-def program(structure: Structure) -> Callable[..., tuple[Tensor, Tensor, Tensor, State]]:
-    """Return the traced epoch of a structure.
+def program(structure: Structure) -> Callable[..., tuple[Outcome, State]]:
+    """Return the traced epochs of a structure.
 
-    It takes a ``Plan``, a ``State``, a ``Training``, a ``Course`` and a ``Seen``, and gives (n_folds,) summed training
-    loss, outputs and summed loss of the seen rows (see ``_look``), and the new state.
+    It takes a ``Plan``, a ``State``, a ``Training``, a ``Course`` and a ``Seen``, and gives the outcome of the course's
+    epochs and the state after them.
     """
 
-    def epoch(
-        plan: Plan, state: State, rows: Training, course: Course, seen: Seen
-    ) -> tuple[Tensor, Tensor, Tensor, State]:
+    def epochs(plan: Plan, state: State, rows: Training, course: Course, seen: Seen) -> tuple[Outcome, State]:
         network = StackedNetwork(structure, plan)
-        learnt, state = _train(network, state, rows, course)
-        outputs, total = _look(network, state, seen)
-        return learnt, outputs, total, state
+        n_epochs = tf.shape(course.order)[0]
 
-    traced = tf.function(epoch, input_signature=signature(structure), autograph=False)
+        def one(epoch: Tensor, state: State, before: Outcome) -> tuple[Tensor, State, Outcome]:
+            learnt, state = _train(network, state, rows, course, epoch)
+            outputs, total = _look(network, state, seen)
+            values = Outcome(learnt, outputs, total, state.weights, state.statistics)
+            return (
+                epoch + 1,
+                state,
+                Outcome(*[array.write(epoch, value) for array, value in zip(before, values, strict=True)]),
+            )
+
+        nothing = Outcome(*[tf.TensorArray(tf.float32, n_epochs) for _ in Outcome._fields])
+        start = (tf.constant(0), state, nothing)
+        _, state, outcome = tf.while_loop(
+            lambda epoch, *_: epoch < n_epochs, one, start, parallel_iterations=1
+        )
+        return Outcome(*[array.stack() for array in outcome]), state
+
+    traced = tf.function(epochs, input_signature=signature(structure), autograph=False)
     return traced.get_concrete_function()  # type: ignore[no-any-return]

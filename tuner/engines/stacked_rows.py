@@ -36,6 +36,11 @@ class StackedRows:
     watched: np.ndarray
     scored: np.ndarray
 
+    @property
+    def n_chunks(self) -> int:
+        """How many chunks the rows to look at come in."""
+        return int(self.seen.inputs.shape[0])
+
 
 _STACKED: WeakKeyDictionary[FoldData, tuple[list["ref[FoldData]"], StackedRows]] = WeakKeyDictionary()
 
