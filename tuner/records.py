@@ -77,3 +77,80 @@ class TrialResult:
     reason: Reason | None = None
     message: str | None = None
     oof: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its bounds.
+
+    Attributes:
+        value: the value itself, in its own units.
+        low: the lower bound.
+        high: the upper bound.
+        level: how much of the distribution lies between the bounds, in (0, 1).
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One trial's part in a final model.
+
+    Attributes:
+        trial: its number.
+        params: its parameters.
+        weight: its share of the output, in (0, 1]; a model's weights sum to 1.
+        epochs: epochs trained by each of its networks: one number for a refit, one per fold for ``folds``.
+    """
+
+    trial: int
+    params: Params
+    weight: float
+    epochs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Final:
+    """The final model of a study, as it is recorded beside the trials.
+
+    Attributes:
+        kind: ``refit``, ``folds`` or ``ensemble``.
+        members: the trials it is made of, the heaviest first.
+        rows: held-out rows that were scored; 0 for none.
+        scores: metric -> score on the held-out rows with its bootstrap interval; empty where ``rows`` is 0.
+        looks: how often the held-out rows have been scored in this study: 0 where there are none, 1 unless trials
+            were added or ``export`` was changed afterwards.
+        created: ISO 8601 time in UTC.
+        train_scores: metric -> score on the rows that the model was trained on.
+        held_out: (rows, n_units) outputs for the held-out rows in the study's order, in target units; None for none.
+    """
+
+    kind: str
+    members: tuple[Member, ...]
+    rows: int
+    scores: Mapping[str, Interval]
+    looks: int
+    created: str
+    train_scores: Mapping[str, float]
+    held_out: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the last ``tune verify`` of a study found.
+
+    Attributes:
+        trial: the number of the trial that was evaluated again.
+        when: ISO 8601 time in UTC.
+        outcome: ``same``, ``within tolerance`` or ``different``.
+        detail: one sentence: what was compared, and which versions or machine differ.
+    """
+
+    trial: int
+    when: str
+    outcome: str
+    detail: str

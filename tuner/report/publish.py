@@ -1,0 +1,15 @@
+"""A report beside its study's run in MLflow."""
+
+from tuner.config.study_file import StudyConfig
+from tuner.places import experiment_name, tracking_place
+from tuner.report.write import Written
+from tuner.tracking.publish import publish_files
+
+FOLDER = "report"
+"""Where a report lies among the artifacts of a study's run."""
+
+
+def publish_report(config: StudyConfig, written: Written) -> str | None:
+    """Put a report among the artifacts of its study's run; returns why it is not there, or None where it is."""
+    files = {f"{FOLDER}/{path.relative_to(written.page.parent)}": path for path in written.files}
+    return publish_files(tracking_place(config)[0], experiment_name(config), written.study_id, files)

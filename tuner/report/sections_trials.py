@@ -1,0 +1,162 @@
+"""The sections on trials: the best ones and how they learned, how they compare, and all the others."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from tuner.records import State, TrialResult
+from tuner.report import charts_trials
+from tuner.report.collect import Report
+from tuner.report.document import Block, Callout, Note, Paragraph, Section, Table, Tone
+from tuner.report.wording import number, params, score_of, sentence
+
+TOP = 10
+"""How many of the best trials are listed with all they have."""
+MOST_METRICS = 4
+MOST_LISTED = 1000
+"""How many trials of one kind are listed, so that a page stays a page."""
+
+_TONES: dict[str, Tone] = {"about right": "good", "unclear": "plain"}
+
+
+def learning(report: Report) -> Section | None:
+    """Return how the best trials learned; None where none is complete."""
+    blocks = tuple(_learning(report))
+    return Section("learning", "Learning curves", blocks) if blocks else None
+
+
+def _learning(report: Report) -> Iterator[Block]:
+    found = report.diagnosis
+    if found is not None:
+        yield Callout(sentence(f"{found.name}: {found.evidence}"), _TONES.get(found.name, "caution"))
+        for advice in found.advice:
+            yield Paragraph(sentence(advice))
+        yield Note(f"The rule: {sentence(found.rule)}")
+    for picture in (charts_trials.losses(report), charts_trials.scores_by_epoch(report)):
+        if picture is not None:
+            yield picture
+
+
+def compared(report: Report) -> Section | None:
+    """Return the winner against the default and the runner-up; None where there is nothing to compare."""
+    if not report.rivalries:
+        return None
+    blocks: list[Block] = [Callout(sentence(rivalry.sentence)) for rivalry in report.rivalries]
+    rows = []
+    for rivalry in report.rivalries:
+        found = rivalry.comparison
+        places = _places(found.high - found.low)
+        known = not math.isnan(found.low)
+        interval = f"[{found.low:.{places}f}, {found.high:.{places}f}]" if known else "cannot be told"
+        p_value = "cannot be told" if math.isnan(found.p_value) else f"{found.p_value:.3f}"
+        rows.append(
+            (
+                f"trial {rivalry.first} against {rivalry.second_name} (trial {rivalry.second})",
+                f"{found.difference:.{places}f}" if known else number(found.difference),
+                interval,
+                f"{found.folds_better} of {found.n_folds}",
+                p_value,
+            )
+        )
+    heads = ("comparison", "better by", "95 % interval", "better in folds", "p")
+    blocks.append(
+        Table("The winner and others, over the same folds", heads, tuple(rows), frozenset({1, 2, 3, 4}))
+    )
+    picture = charts_trials.folds(report)
+    if picture is not None:
+        blocks.append(picture)
+    blocks.append(
+        Note(
+            "The corrected resampled t-test, whose variance counts the training rows that folds share (Nadeau and "
+            "Bengio, Machine Learning 52, 2003; Bouckaert and Frank, PAKDD 2004). It takes the winner as given: that "
+            "it was chosen for its score is what the bias-corrected score accounts for."
+        )
+    )
+    return Section("comparison", "Winner, runner-up and default", tuple(blocks))
+
+
+def listed_trials(report: Report) -> Section:
+    """Return all trials: the best with all they have, the others on demand."""
+    return Section("trials", "Trials", tuple(_listed(report)))
+
+
+def _listed(report: Report) -> Iterator[Block]:
+    summary = report.summary
+    ranked = summary.ranked()
+    if ranked:
+        others = [name for name in (ranked[0].metrics or {}) if name != summary.objective][:MOST_METRICS]
+        title = f"The best {min(TOP, len(ranked))} of {len(ranked)} complete trials"
+        yield _table(title, ranked[:TOP], summary.objective, others, folded=False)
+        if len(ranked) > TOP:
+            rest = ranked[TOP : TOP + MOST_LISTED]
+            yield _table(
+                _title(len(ranked) - TOP, "other complete"), rest, summary.objective, others, folded=True
+            )
+    else:
+        yield Paragraph("No trial is complete.")
+    yield from _pruned(report)
+    yield from _failed(report)
+    if summary.running:
+        rows = tuple((str(trial), params(values)) for trial, values in sorted(summary.running.items()))
+        yield Table(
+            _title(len(rows), "unfinished"), ("trial", "parameters"), rows, frozenset({0}), folded=True
+        )
+
+
+def _pruned(report: Report) -> Iterator[Block]:
+    pruned = _of(report, State.PRUNED)
+    if not pruned:
+        return
+    rows = tuple(
+        (str(each.number), score_of(each) if each.values else "", str(each.epochs), params(each.params))
+        for each in pruned[:MOST_LISTED]
+    )
+    heads = ("trial", f"{report.summary.objective} until then", "ended after epoch", "parameters")
+    yield Table(_title(len(pruned), "pruned"), heads, rows, frozenset({0, 2}), folded=True)
+    yield Note("A pruned trial was ended early, since its curve fell behind those of the trials before it.")
+
+
+def _failed(report: Report) -> Iterator[Block]:
+    failed = _of(report, State.FAILED)
+    if not failed:
+        return
+    rows = tuple(
+        (str(each.number), str(each.reason or ""), each.message or "", params(each.params))
+        for each in failed[:MOST_LISTED]
+    )
+    heads = ("trial", "reason", "what happened", "parameters")
+    yield Table(_title(len(failed), "failed"), heads, rows, frozenset({0}), folded=len(failed) > TOP)
+
+
+def _table(
+    title: str, trials: Sequence[TrialResult], objective: str, others: Sequence[str], *, folded: bool
+) -> Table:
+    heads = ("trial", objective, *others, "best epoch", "epochs", "weights", "seconds", "parameters")
+    rows = tuple(
+        (
+            str(each.number),
+            score_of(each),
+            *(number((each.metrics or {}).get(name, math.nan)) for name in others),
+            str(each.best_epoch),
+            str(each.epochs),
+            f"{each.parameters:,}",
+            f"{each.seconds:.1f}",
+            params(each.params),
+        )
+        for each in trials
+    )
+    return Table(title, heads, rows, frozenset(range(len(heads) - 1)), folded)
+
+
+def _places(width: float) -> int:
+    """Return how many decimals show two digits of half an interval's width."""
+    return max(0, 1 - math.floor(math.log10(width / 2))) if width > 0 else 4
+
+
+def _title(count: int, what: str) -> str:
+    title = f"{count:,} {what} trial{'' if count == 1 else 's'}"
+    return f"{title}, the first {MOST_LISTED:,}" if count > MOST_LISTED else title
+
+
+def _of(report: Report, state: State) -> list[TrialResult]:
+    results = report.summary.results
+    return [results[trial] for trial in sorted(results) if results[trial].state is state]
