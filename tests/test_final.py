@@ -1,0 +1,190 @@
+"""A final model's networks: what they learn from, for how long, and that they are the same bits each time."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, root_mean_squared_error
+
+from tests.export.made import put_down, same_bits, trained_of, trials_of
+from tests.small import study_of
+from tests.test_scored_rows import with_dataset, with_rows_changed
+from tuner.engines.base import FoldData
+from tuner.engines.choice import make_engine
+from tuner.errors import TunerError
+from tuner.export.folder import load_model
+from tuner.final import Trained
+from tuner.model.network import plan_network
+from tuner.seeds import derive
+from tuner.trial import PreparedFold, prepare
+
+
+def weights_of(trained: Trained, folder) -> list[list[np.ndarray]]:
+    model = load_model(put_down(trained, folder))
+    return [keras.get_weights() for keras in model.keras_models()]
+
+
+def test_a_refit_learns_all_rows_of_the_search_for_the_epochs_that_the_folds_chose(tmp_path):
+    study = study_of(tmp_path, target="amount", training={"epochs": 30, "early_stopping": {"patience": 3}})
+    (result,) = trials_of(study)
+    trained = trained_of(study, "refit", [result])
+    assert trained.members[0].epochs == (result.best_epoch,)
+    whole = replace(study.problem.folds[0], train=study.search_rows)
+    problem = replace(study.problem, folds=(whole,), early_stopping=None)
+    (prepared,) = prepare(problem, result.params)
+    epochs = make_engine("keras").train(
+        plan_network(result.params),
+        problem.head,
+        problem.loss,
+        [prepared.data],
+        epochs=result.best_epoch,
+        seed=derive(problem.seed, "final", 0),
+    )
+    *_, last = (epoch.weights()[0] for epoch in epochs)
+    (weights,) = weights_of(trained, tmp_path / "model")
+    assert [weight.shape for weight in weights] == [weight.shape for weight in last]
+    for ours, theirs in zip(weights, last, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+SCOPES: dict[str, dict[str, Any]] = {
+    "one epoch for all": {"patience": 2},
+    "an epoch for each fold": {"patience": 2, "scope": "fold"},
+    "by a metric on inner rows": {"monitor": "val_rmse", "patience": 2, "scope": "fold", "rows": "inner"},
+}
+
+
+@pytest.mark.parametrize("scope", sorted(SCOPES))
+def test_fold_networks_give_the_outputs_that_their_trial_was_scored_by(tmp_path, scope):
+    training = {"epochs": 25, "early_stopping": SCOPES[scope]}
+    study = study_of(tmp_path, target="amount", cv={"folds": 3}, training=training)
+    (result,) = trials_of(study, {"learning_rate": 0.1, "neurons": 8})
+    trained = trained_of(study, "folds", [result])
+    model = load_model(put_down(trained, tmp_path / "model"))
+    assert len(model.branches) == 3
+    assert round(float(np.median(trained.members[0].epochs))) == result.best_epoch
+    if "fold" in scope:
+        assert len(set(trained.members[0].epochs)) > 1
+    for fold, branch in zip(study.problem.folds, model.branches, strict=True):
+        inputs = branch.preprocessor.transform(study.dataset.features.iloc[fold.score])
+        outputs = branch.target_scaler.inverse(branch.network.outputs(inputs))
+        np.testing.assert_allclose(outputs, result.oof[0, fold.score], rtol=1e-5)
+
+
+def test_fold_networks_are_those_of_the_trial_to_the_bit(tmp_path):
+    study = study_of(tmp_path, training={"epochs": 3, "early_stopping": "none"})
+    (result,) = trials_of(study, {"dropout": 0.3, "layers": 2})
+    problem = study.problem
+    epochs = make_engine(problem.engine).train(
+        plan_network(result.params),
+        problem.head,
+        problem.loss,
+        [fold.data for fold in prepare(problem, result.params)],
+        epochs=3,
+        seed=derive(problem.seed, "trial", 0),
+    )
+    *_, last = (epoch.weights() for epoch in epochs)
+    again = weights_of(trained_of(study, "folds", [result]), tmp_path / "model")
+    for ours, theirs in zip(again, last, strict=True):
+        assert all(same_bits(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["refit", "folds", "ensemble"])
+def test_a_model_is_the_same_bits_each_time(tmp_path, kind):
+    study = study_of(tmp_path, target="yes", data={"weight": "weight"})
+    results = trials_of(study, {}, {"neurons": 6})[: 2 if kind == "ensemble" else 1]
+    one, other = trained_of(study, kind, results), trained_of(study, kind, results)
+    first, second = weights_of(one, tmp_path / "one"), weights_of(other, tmp_path / "other")
+    for ours, theirs in zip(first, second, strict=True):
+        assert all(same_bits(weight, again) for weight, again in zip(ours, theirs, strict=True))
+    assert same_bits(one.held_out, other.held_out)
+    assert one.train_scores == other.train_scores
+    texts = [name for name in one.files if name.endswith(".json")]
+    assert {name: one.files[name] for name in texts} == {name: other.files[name] for name in texts}
+
+
+@pytest.mark.parametrize("kind", ["refit", "folds"])
+def test_what_held_out_rows_hold_reaches_no_weight(tmp_path, kind):
+    study = study_of(tmp_path, target="amount", data={"weight": "weight"})
+    changed = with_dataset(study, with_rows_changed(study.dataset, study.test_rows))
+    results = trials_of(study)
+    before, after = trained_of(study, kind, results), trained_of(changed, kind, results)
+    for name in before.files:
+        if name.startswith("preprocess"):
+            assert before.files[name] == after.files[name]
+    first, second = weights_of(before, tmp_path / "one"), weights_of(after, tmp_path / "other")
+    for ours, theirs in zip(first, second, strict=True):
+        assert all(same_bits(weight, again) for weight, again in zip(ours, theirs, strict=True))
+    assert not np.array_equal(before.held_out, after.held_out)
+
+
+def test_training_scores_are_those_of_the_models_predictions(tmp_path):
+    study = study_of(tmp_path, target="amount", objective="rmse", metrics=["r2"])
+    trained = trained_of(study, "refit", trials_of(study))
+    rows, dataset = study.search_rows, study.dataset
+    outputs = load_model(put_down(trained, tmp_path / "model")).outputs(dataset.features.iloc[rows])
+    assert trained.train_scores["rmse"] == pytest.approx(
+        root_mean_squared_error(dataset.target[rows], outputs)
+    )
+    assert set(trained.train_scores) == {"rmse", "r2"}
+
+
+def test_members_of_an_ensemble_keep_their_own_preprocessing_and_are_weighted(tmp_path):
+    study = study_of(tmp_path, cv={"folds": 2})
+    results = trials_of(study, {"preprocess.numeric": "minmax"}, {"preprocess.categorical": "ordinal"})
+    trained = trained_of(study, "ensemble", results)
+    plans = [json.loads(trained.files[f"preprocess-0{number}.json"])["plan"] for number in range(2)]
+    assert [plan["numeric"] for plan in plans] == ["minmax", "standard"]
+    assert [plan["categorical"] for plan in plans] == ["onehot", "ordinal"]
+    model = load_model(put_down(trained, tmp_path / "model"))
+    features = study.dataset.features
+    parts = [branch.network.outputs(branch.preprocessor.transform(features)) for branch in model.branches]
+    np.testing.assert_allclose(model.outputs(features), 0.5 * parts[0] + 0.5 * parts[1], rtol=1e-6)
+    labels = model.outputs(features.iloc[study.test_rows]).argmax(axis=1)
+    assert accuracy_score(study.dataset.target[study.test_rows], labels) > 0.3
+
+
+def test_a_batch_may_be_larger_than_the_table(tmp_path):
+    study = study_of(tmp_path)
+    trained = trained_of(study, "refit", trials_of(study, {"batch_size": 5000}))
+    assert np.isfinite(trained.held_out).all()
+
+
+def test_without_held_out_rows_there_are_no_outputs_for_them(tmp_path):
+    study = study_of(tmp_path, test=0)
+    trained = trained_of(study, "refit", trials_of(study))
+    assert trained.held_out is None
+    assert len(study.search_rows) == 90
+
+
+def test_a_network_that_diverges_on_all_rows_is_told_with_the_way_out(tmp_path):
+    study = study_of(tmp_path, target="amount")
+    (result,) = trials_of(study)
+    broken = replace(result, params={**result.params, "learning_rate": 1e30})
+    with pytest.raises(
+        TunerError, match=r"trial 0, trained on all rows of the search, diverged in epoch 1.*--trial N"
+    ):
+        trained_of(study, "refit", [broken])
+
+
+def test_a_row_that_is_looked_at_is_one_that_is_learned_from_and_has_weight(tmp_path, monkeypatch):
+    study = study_of(tmp_path, data={"weight": "weight"})
+    weight = study.dataset.weight.copy()
+    weight[study.search_rows[0]] = 0.0
+    study = with_dataset(study, replace(study.dataset, weight=weight))
+    seen: list[FoldData] = []
+    original = PreparedFold.__init__
+
+    def note(self: PreparedFold, data: FoldData, *rest: Any, **named: Any) -> None:
+        seen.append(data)
+        original(self, data, *rest, **named)
+
+    results = trials_of(study)
+    monkeypatch.setattr(PreparedFold, "__init__", note)
+    trained_of(study, "refit", results)
+    (data,) = seen
+    assert (len(data.train), len(data.watch)) == (len(study.search_rows), 1)
+    assert data.watch.weight[0] > 1
+    assert any((data.train.inputs == data.watch.inputs).all(axis=1))

@@ -1,0 +1,1 @@
+"""The end of a study: its final model, and models that are exported."""

@@ -1,0 +1,91 @@
+"""Which trials a final model is made of, and what a worker is told of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tuner.export.manifest import StudyPart
+from tuner.export.tables import finite_or_none
+from tuner.final import FinalPlan, now
+from tuner.records import Member, TrialResult
+from tuner.report.ensemble import greedy_ensemble
+from tuner.search.storage import StudyStore
+from tuner.study import Study
+from tuner.summary import StudySummary, summarise
+
+MOST_CANDIDATES = 15
+"""How many of the best trials an ensemble is chosen from."""
+
+
+def choose_members(study: Study, store: StudyStore) -> tuple[Member, ...]:
+    """Return the trials that the study's final model is made of, the heaviest first; () where none completed."""
+    summary = summarise(store)
+    if summary.best is None:
+        return ()
+    weights = {summary.best.number: 1.0}
+    if study.config.export == "ensemble":
+        weights = _weights(study, store, summary)
+    return tuple(
+        member_of(study, summary.results[number], study.config.export, weight)
+        for number, weight in weights.items()
+    )
+
+
+def member_of(study: Study, result: TrialResult, kind: str, weight: float = 1.0) -> Member:
+    """Return a complete trial as a part of a final model; the epochs of ``folds`` are those that are expected."""
+    assert result.best_epoch is not None, "a complete trial has a best epoch"
+    n_networks = len(study.problem.folds) if kind == "folds" else 1
+    return Member(result.number, result.params, weight, (result.best_epoch,) * n_networks)
+
+
+def plan_final(
+    study: Study,
+    results: Mapping[int, TrialResult],
+    members: tuple[Member, ...],
+    kind: str,
+    held_out: np.ndarray,
+) -> FinalPlan:
+    """Return what a worker is to train.
+
+    Args:
+        study: the study.
+        results: its ended trials by number.
+        members: the trials of the model, the heaviest first.
+        kind: ``refit``, ``folds`` or ``ensemble``.
+        held_out: (n_test,) row numbers to predict.
+    """
+    dataset = study.dataset
+    cross_validated = results[members[0].trial].metrics or {}
+    about = StudyPart(
+        name=study.config.name,
+        data=Path(dataset.place).name,
+        data_sha256=dataset.fingerprint.sha256,
+        objective=study.objective,
+        direction=study.direction,
+        seed=study.problem.seed,
+        trials=len(results),
+        rows=len(study.search_rows),
+        cross_validated={name: finite_or_none(value) for name, value in cross_validated.items()},
+    )
+    return FinalPlan(kind, members, study.search_rows, held_out, about, now())
+
+
+def _weights(study: Study, store: StudyStore, summary: StudySummary) -> dict[int, float]:
+    """Return trial -> weight of the ensemble of the best trials."""
+    candidates = [result.number for result in summary.ranked()[:MOST_CANDIDATES]]
+    problem = study.problem
+    return greedy_ensemble(
+        ((number, _outputs(store, number)) for number in candidates),
+        problem.dataset.target,
+        [fold.score for fold in problem.folds],
+        metric=study.objective,
+        head=problem.head,
+        n_candidates=MOST_CANDIDATES,
+    )
+
+
+def _outputs(store: StudyStore, number: int) -> np.ndarray:
+    outputs = store.load(number).oof
+    assert outputs is not None, "a complete trial has out-of-fold outputs"
+    return outputs

@@ -1,0 +1,1 @@
+"""The model folder: saved, loaded and predicted from without its study."""

@@ -1,0 +1,206 @@
+"""Networks as ordinary Keras files: written, and read without running anything of them.
+
+A ``.keras`` file is a zip archive of a configuration, which names the Python classes that Keras is to make, and of
+weights in HDF5. What a file may hold is listed here, and its layers are read one by one; Keras itself sees a file
+only after that, and only where a user asks for a Keras model.
+"""
+
+import json
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from tuner.errors import TunerError
+from tuner.export.plain_network import ACTIVATIONS, Dense, PlainNetwork, Step, normalise
+from tuner.export.weights import Weights, read_weights
+from tuner.model.heads import Head
+from tuner.model.network import Network
+
+LARGEST_CONFIG = 8 * 2**20
+"""Bytes; a network of a thousand layers takes one."""
+
+PARTS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
+"""The members of the archive."""
+
+CLASSES: Mapping[str, tuple[str | None, str | None]] = MappingProxyType(
+    {
+        "Functional": ("keras.src.models.functional", "Functional"),
+        "InputLayer": ("keras.layers", None),
+        "Dense": ("keras.layers", None),
+        "Activation": ("keras.layers", None),
+        "BatchNormalization": ("keras.layers", None),
+        "Dropout": ("keras.layers", None),
+        "GlorotUniform": ("keras.initializers", None),
+        "Zeros": ("keras.initializers", None),
+        "Ones": ("keras.initializers", None),
+        "L1L2": ("keras.regularizers", None),
+        "DTypePolicy": ("keras", None),
+        "__keras_tensor__": (None, None),
+    }
+)
+"""A class that a configuration may name -> its module and registered name."""
+
+NAMING = frozenset({"class_name", "module", "registered_name"})
+"""Keys that say what Keras is to make of a part of a configuration."""
+
+
+def save_network(network: Network, head: Head, weights: Sequence[np.ndarray], path: Path) -> None:
+    """Write a trained network as the Keras model that a user would write.
+
+    Args:
+        network: its plan.
+        head: its end.
+        weights: as ``Epoch.weights`` gives them.
+        path: a file ending with ``.keras``.
+    """
+    from tuner.engines.keras_model import build_keras_model
+
+    model = build_keras_model(network, head, len(weights[0]))
+    model.set_weights(list(weights))
+    with warnings.catch_warnings():
+        # TensorFlow 2.21 does not know NumPy 2's way to ask for a copy, and makes one.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        model.save(path)
+
+
+def open_keras(path: Path) -> Any:
+    """Return a network as a Keras model.
+
+    Args:
+        path: a file that ``read_network`` has found good.
+    """
+    with suppress(TunerError):  # TensorFlow that has computed before keeps the settings it has
+        from tuner.engines.runtime import load_tensorflow
+
+        load_tensorflow()
+    import keras
+
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def read_network(path: Path, n_inputs: int, head: Head) -> PlainNetwork:
+    """Read a network; a file that is anything else than a plain feed-forward network is refused.
+
+    Args:
+        path: the file, of any origin.
+        n_inputs: the columns that it should read.
+        head: how it should end.
+
+    Raises:
+        TunerError: names what was found.
+    """
+    try:
+        parts = _parts(path)
+        config = json.loads(parts["config.json"])
+        _check_classes(config)
+        steps = list(_steps(config, read_weights(parts["model.weights.h5"]), n_inputs, head))
+    except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
+        raise _refused(path, f"not a whole Keras file: {error}") from None
+    except ValueError as error:
+        raise _refused(path, str(error)) from None
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError) as error:
+        raise _refused(path, f"its parts have another form: {type(error).__name__}: {error}") from None
+    return PlainNetwork(tuple(steps))
+
+
+def _parts(path: Path) -> dict[str, bytes]:
+    """Return the archive's members, which Keras stores as they are: nothing can swell."""
+    if not path.is_file():
+        raise ValueError("is missing")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        names = [member.filename for member in members]
+        if set(names) != PARTS or len(names) != len(PARTS):
+            raise ValueError(f"it holds {', '.join(map(repr, names[:5]))}, not {', '.join(sorted(PARTS))}")
+        if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
+            raise ValueError("its parts are compressed or encrypted, which Keras does not do")
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise ValueError("its parts are said to be larger than the file")
+        if archive.getinfo("config.json").file_size > LARGEST_CONFIG:
+            raise ValueError("its configuration is too large")
+        return {name: archive.read(name) for name in ("config.json", "model.weights.h5")}
+
+
+def _check_classes(config: object) -> None:
+    """Refuse a class, module or registered name that is not listed, wherever in the configuration it is."""
+    if isinstance(config, dict):
+        if NAMING & config.keys():
+            name = config.get("class_name")
+            module, registered = config.get("module"), config.get("registered_name")
+            if not isinstance(name, str) or (module, registered) != CLASSES.get(name, ()):
+                raise ValueError(
+                    f"it names {module}.{name} (registered as {registered}), which no network of tuner has"
+                )
+        if config.get("compile_config"):
+            raise ValueError("it has a compile configuration, which no network of tuner has")
+        for value in config.values():
+            _check_classes(value)
+    elif isinstance(config, list):
+        for value in config:
+            _check_classes(value)
+
+
+def _steps(config: dict[str, Any], weights: Weights, n_inputs: int, head: Head) -> Iterator[Step]:
+    """Yield the steps of what must be a chain of the listed layers, from the inputs to the head."""
+    if config["class_name"] != "Functional":
+        raise ValueError("it is not a functional model")
+    first, *layers = config["config"]["layers"]
+    if first["class_name"] != "InputLayer" or first["config"]["batch_shape"] != [None, n_inputs]:
+        raise ValueError(f"it does not begin with {n_inputs} inputs")
+    last = layers[-1]
+    if last["class_name"] != "Dense" or last["config"]["activation"] != head.activation:
+        raise ValueError(f"it does not end with a dense layer and {head.activation}")
+    before, width = first["name"], n_inputs
+    seen: Counter[str] = Counter()
+    for layer in layers:
+        kind, settings = layer["class_name"], layer["config"]
+        if _history(layer) != before:
+            raise ValueError(f"layer {layer['name']!r} does not follow the one before it")
+        before = layer["name"]
+        if kind == "Dense":
+            units = head.units if layer is last else settings["units"]
+            yield _dense(settings, weights, _group("dense", seen), (width, units))
+            width = units
+        elif kind == "BatchNormalization":
+            group = _group("batch_normalization", seen)
+            four = [weights.take(group, number, (width,)) for number in range(4)]
+            yield normalise(four[0], four[1], four[2], four[3], float(settings["epsilon"]))
+        elif kind not in ("Activation", "Dropout"):
+            raise ValueError(f"layer {layer['name']!r} is a {kind}, which has no place there")
+        if kind in ("Dense", "Activation"):
+            yield ACTIVATIONS[settings["activation"]]
+        seen[kind] += 1
+
+
+def _dense(settings: dict[str, Any], weights: Weights, group: str, shape: tuple[int, int]) -> Dense:
+    if settings["units"] != shape[1]:
+        raise ValueError(f"it has {settings['units']} outputs, not {shape[1]}")
+    kernel = weights.take(group, 0, shape)
+    return Dense(kernel, weights.take(group, 1, shape[1:]) if settings["use_bias"] else None)
+
+
+_COUNTED = {"dense": "Dense", "batch_normalization": "BatchNormalization"}
+
+
+def _group(name: str, seen: Counter[str]) -> str:
+    """Return where Keras keeps the weights of the next layer of a kind: ``layers/dense``, ``layers/dense_1``, ..."""
+    number = seen[_COUNTED[name]]
+    return f"layers/{name}_{number}" if number else f"layers/{name}"
+
+
+def _history(layer: dict[str, Any]) -> str:
+    """Return the layer whose output a layer reads."""
+    (node,) = layer["inbound_nodes"]
+    (argument,) = node["args"]
+    return str(argument["config"]["keras_history"][0])
+
+
+def _refused(path: Path, found: str) -> TunerError:
+    return TunerError(f"{path}: {found}; the file is damaged or not tuner's: export the model again")

@@ -1,0 +1,138 @@
+"""A trained network as arrays, computed with NumPy: what Keras gives for it, without the seconds that TensorFlow takes.
+
+To load TensorFlow takes longer than to read and predict a hundred thousand rows. Keras stays the reference: tests hold
+every activation and layer here against it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+CHUNK_ROWS = 4096
+"""Rows of one step: their activations stay in the cache."""
+
+Step = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense:
+    """``inputs @ kernel + bias``.
+
+    Attributes:
+        kernel: (n_inputs, n_units) float32.
+        bias: (n_units,) float32; None for none.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray | None
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_units)."""
+        sums: np.ndarray = inputs @ self.kernel
+        return sums if self.bias is None else np.add(sums, self.bias, out=sums)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalise:
+    """Batch normalisation with its moving statistics (Ioffe and Szegedy 2015, section 3.1).
+
+    Attributes:
+        gain: (n_units,) float32 scale / sqrt(variance + epsilon).
+        offset: (n_units,) float32 shift - mean * gain.
+    """
+
+    gain: np.ndarray
+    offset: np.ndarray
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_units)."""
+        scaled: np.ndarray = inputs * self.gain + self.offset
+        return scaled
+
+
+def normalise(
+    scale: np.ndarray, shift: np.ndarray, mean: np.ndarray, variance: np.ndarray, epsilon: float
+) -> Normalise:
+    """Return batch normalisation by its (n_units,) weights as Keras orders them."""
+    gain = scale / np.sqrt(variance + np.float32(epsilon))
+    return Normalise(gain, shift - mean * gain)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainNetwork:
+    """A feed-forward network.
+
+    Attributes:
+        steps: from inputs to outputs.
+    """
+
+    steps: Sequence[Step]
+
+    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_units) float32 outputs for (n_rows, n_inputs) float32 inputs; at least one row."""
+        parts = []
+        # Infinity on the way, as in exp of a large sum, ends as the limit that Keras gives too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for first in range(0, len(inputs), CHUNK_ROWS):
+                values = inputs[first : first + CHUNK_ROWS]
+                for step in self.steps:
+                    values = step(values)
+                parts.append(values)
+        return np.concatenate(parts)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    shrunk = np.exp(-np.abs(x))
+    risen: np.ndarray = np.where(x >= 0, np.float32(1), shrunk) / (1 + shrunk)
+    return risen
+
+
+def _softplus(x: np.ndarray) -> np.ndarray:
+    raised: np.ndarray = np.logaddexp(x, np.float32(0))
+    return raised
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erf
+
+    bent: np.ndarray = np.float32(0.5) * x * (1 + erf(x / np.float32(np.sqrt(2))))
+    return bent
+
+
+def _elu(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    grown = np.exp(x - x.max(axis=1, keepdims=True))
+    shares: np.ndarray = grown / grown.sum(axis=1, keepdims=True)
+    return shares
+
+
+_SELU_SCALE = np.float32(1.0507009873554805)
+_SELU_ALPHA = np.float32(1.6732632423543772)
+"""Klambauer et al. 2017, Self-Normalizing Neural Networks, equation 14."""
+
+_LEAK = np.float32(0.2)
+"""Keras' default slope below 0."""
+
+ACTIVATIONS: Mapping[str, Step] = MappingProxyType(
+    {
+        "linear": lambda x: x,
+        "relu": lambda x: np.maximum(x, np.float32(0)),
+        "tanh": np.tanh,
+        "sigmoid": _sigmoid,
+        "elu": _elu,
+        "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+        "gelu": _gelu,
+        "silu": lambda x: x * _sigmoid(x),
+        "mish": lambda x: x * np.tanh(_softplus(x)),
+        "softplus": _softplus,
+        "softsign": lambda x: x / (1 + np.abs(x)),
+        "leaky_relu": lambda x: np.where(x >= 0, x, _LEAK * x),
+        "softmax": _softmax,
+    }
+)
+"""Activations by their Keras names, with Keras' constants."""

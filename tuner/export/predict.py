@@ -1,0 +1,99 @@
+"""From a model folder and a file of rows to predictions, in a table or a file: what ``tune predict`` does."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from tuner.data.columns import Kind, Rows
+from tuner.data.sources import read_file
+from tuner.errors import TunerError
+from tuner.export.folder import load_model
+from tuner.export.tables import ignored, to_table, undefined_rows, unused_columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """Predictions for a file of rows.
+
+    Attributes:
+        table: (n_rows, ...) one row for each row of the file, in its order; see ``SavedModel.predict``.
+        written: the file that holds them; None where none was asked for.
+        notes: sentences that a user should be told.
+    """
+
+    table: pd.DataFrame
+    written: Path | None
+    notes: tuple[str, ...]
+
+
+def predict_file(model: Path, data: Path, output: Path | None) -> Predicted:
+    """Predict the rows of a file.
+
+    Args:
+        model: a model folder.
+        data: a file with the columns that the model reads, in any order, among others.
+        output: the file to write, by its ending; None for none.
+
+    Raises:
+        TunerError: the model, the table or the output cannot be used as they are; nothing was written.
+    """
+    write = None if output is None else _writer(output)
+    loaded = load_model(model)
+    texts = frozenset(column.name for column in loaded.columns if column.kind is Kind.CATEGORY)
+    table = read_file(str(data), Path.cwd(), texts)
+    rows = Rows(table.place, table.first_line, len(table.frame))
+    outputs = loaded.outputs_of(table.frame, rows)
+    predictions = to_table(outputs, loaded.manifest, table.frame.index)
+    if output is not None and write is not None:
+        _replace(output, predictions, write)
+    notes = [ignored(unused_columns(table.frame, loaded.manifest))]
+    undefined = undefined_rows(outputs)
+    if undefined:
+        notes.append(f"{undefined} rows have no finite prediction")
+    return Predicted(predictions, output, tuple(note for note in notes if note))
+
+
+Writer = Callable[[pd.DataFrame, Path], None]
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        ".csv": lambda table, path: table.to_csv(path, index=False, compression=None),
+        ".csv.gz": lambda table, path: table.to_csv(path, index=False, compression="gzip"),
+        ".tsv": lambda table, path: table.to_csv(path, index=False, sep="\t", compression=None),
+        ".tsv.gz": lambda table, path: table.to_csv(path, index=False, sep="\t", compression="gzip"),
+        ".parquet": lambda table, path: table.to_parquet(path, index=False),
+        ".feather": lambda table, path: table.to_feather(path),
+    }
+)
+"""The ending of a file's name -> what writes a table to it."""
+
+
+def _writer(output: Path) -> Writer:
+    """Return what writes a file, before anything is computed that could not be written."""
+    name = output.name.lower()
+    ending = next((known for known in sorted(WRITERS, key=len, reverse=True) if name.endswith(known)), None)
+    if ending is None:
+        raise TunerError(f"{output}: the ending {output.suffix!r} is not known; one of: {', '.join(WRITERS)}")
+    if output.is_dir():
+        raise TunerError(f"{output}: is a folder; name a file")
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise TunerError(f"{output}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise TunerError(f"{folder}: may not be written by this user; name another place")
+    return WRITERS[ending]
+
+
+def _replace(output: Path, table: pd.DataFrame, write: Writer) -> None:
+    """Write a file as a whole: what lay there is gone only once all is written."""
+    unfinished = output.with_name(f".{output.name}.tmp")
+    try:
+        write(table, unfinished)
+        unfinished.replace(output)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise TunerError(f"{output}: cannot be written: {error.strerror or error}") from None
