@@ -18,7 +18,7 @@ from tuner.tracking.mlflow_store import connect, sqlite_uri, take_experiment
 SERVE = """
 import sys
 from tuner.tracking.dashboard import serve_dashboard
-serve_dashboard(sys.argv[1], "iris", lambda page: print(page, flush=True), browse=lambda page: None)
+serve_dashboard(sys.argv[1], "iris", "iris", lambda page: print(page, flush=True), browse=lambda page: None)
 print("ended", flush=True)
 """
 
@@ -29,7 +29,7 @@ def never(page: str) -> None:
 
 def test_before_the_first_run_the_error_says_to_run_the_study(tmp_path: Path) -> None:
     with pytest.raises(TunerError, match=r"there is no experiment 'iris' in sqlite:///.*; first: tune run"):
-        serve_dashboard(sqlite_uri(tmp_path / "mlflow.db"), "iris", never, browse=never)
+        serve_dashboard(sqlite_uri(tmp_path / "mlflow.db"), "iris", "iris", never, browse=never)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -38,14 +38,16 @@ def test_a_given_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(TunerError, match=f"127.0.0.1:{port} is taken"):
-            serve_dashboard(sqlite_uri(tmp_path / "mlflow.db"), "iris", never, port=port, browse=never)
+            serve_dashboard(
+                sqlite_uri(tmp_path / "mlflow.db"), "iris", "iris", never, port=port, browse=never
+            )
 
 
 @pytest.mark.parametrize("port", [0, -1, 70000])
 def test_a_number_that_is_no_port_is_an_error(tmp_path: Path, port: int) -> None:
     (tmp_path / "mlflow.db").touch()
     with pytest.raises(TunerError, match=r"a port is a number in 1 \.\. 65535"):
-        serve_dashboard(sqlite_uri(tmp_path / "mlflow.db"), "iris", never, port=port, browse=never)
+        serve_dashboard(sqlite_uri(tmp_path / "mlflow.db"), "iris", "iris", never, port=port, browse=never)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")

@@ -28,7 +28,8 @@ from tests.tracking.tracked import (
 from tuner.tracking.dashboard import serve_dashboard
 from tuner.tracking.mlflow_store import connect, sqlite_uri
 from tuner.tracking.mlflow_tracker import MlflowTracker
-from tuner.tracking.tracker import Ending
+from tuner.tracking.mlflow_view import view_key
+from tuner.tracking.tracker import Ending, Outcome
 
 
 @contextmanager
@@ -89,7 +90,7 @@ class LosesAnswers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = forward  # noqa: N815 - the names that http.server calls
+    do_GET = do_POST = do_PUT = forward  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *_: object) -> None:
         pass
@@ -123,11 +124,8 @@ def test_a_server_that_goes_away_gets_every_trial_exactly_once_when_it_returns(
         wait_for(lambda: ended_runs(uri) == 1)
         a_lost_answer_creates_no_second_run(address, uri)
         opened: list[str] = []
-        serve_dashboard(address, "iris", opened.append, browse=opened.append)
-        assert (
-            opened
-            == [f"{address}/#/experiments/1/runs?orderByKey=attributes.start_time&orderByAsc=false"] * 2
-        )
+        serve_dashboard(address, "iris", "iris", opened.append, browse=opened.append)
+        assert opened == [f"{address}/#/experiments/1/runs?viewStateShareKey={view_key('iris')}"] * 2
     tracker.finished(complete(1))
     tracker.finished(pruned(2))
     wait_for(lambda: tracker.trouble is not None)
@@ -137,9 +135,9 @@ def test_a_server_that_goes_away_gets_every_trial_exactly_once_when_it_returns(
         wait_for(lambda: ended_runs(uri) == 3)
     tracker.finished(failed(3))
     start = time.monotonic()
-    report = tracker.closed(Ending.INTERRUPTED, {"trials": 4.0}, [0], patience_s=2.0)
+    report = tracker.closed(Ending.INTERRUPTED, Outcome({"trials": 4.0}, (0,)), patience_s=2.0)
     assert time.monotonic() - start < 6.0
-    assert sorted(report.unsent) == ["iris", "trial-0003"]
+    assert sorted(report.unsent) == ["iris", "iris's files", "trial-0003"]
     assert "no connection" in (report.trouble or "")
     assert [run.info.status for run in runs(uri, "trial")] == ["FINISHED", "FINISHED", "KILLED"]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tracking.tracked import (
+    NOTHING,
     card,
     client,
     complete,
@@ -65,7 +66,6 @@ def test_the_parent_run_says_what_the_study_is_and_how_it_ended(uri: str) -> Non
         "tuner.direction": "maximize",
         "tuner.best": "0",
         "tuner.version": "0.1.0",
-        "mlflow.note.content": "# Iris\n\n150 rows",
         "mlflow.source.name": "tune",
         "mlflow.source.type": "LOCAL",
     }
@@ -239,14 +239,14 @@ def test_a_continued_study_is_running_and_keeps_what_it_was_started_with(uri: st
     (parent,) = runs(uri, "study")
     assert parent.info.status == "RUNNING"
     assert parent.data.params == {"seed": "7", "trials": "10", "folds": "5"}
-    tracker.closed(Ending.FINISHED, {}, [])
+    tracker.closed(Ending.FINISHED, NOTHING)
     assert runs(uri, "study")[0].info.status == "FINISHED"
 
 
 def test_artifacts_of_a_local_store_lie_in_its_own_folder(uri: str, tmp_path: Path) -> None:
     tracker = MlflowTracker(uri, tmp_path / "mlartifacts")
     tracker.started(card(), [], nothing_to_load)
-    tracker.closed(Ending.FINISHED, {}, [])
+    tracker.closed(Ending.FINISHED, NOTHING)
     (parent,) = runs(uri, "study")
     assert parent.info.artifact_uri.startswith((tmp_path / "mlartifacts").as_uri())
 
@@ -258,7 +258,7 @@ def test_finished_returns_at_once(uri: str) -> None:
     for number in range(20):
         tracker.finished(complete(number))
     queued = time.perf_counter() - start
-    assert tracker.closed(Ending.FINISHED, {}, []).unsent == ()
+    assert tracker.closed(Ending.FINISHED, NOTHING).unsent == ()
     assert queued < 0.2 * (time.perf_counter() - start)
     assert len(runs(uri, "trial")) == 20
 
@@ -276,7 +276,7 @@ def test_a_store_that_fails_for_a_while_gets_everything_once_it_works_again(
     assert "no such table" in (tracker.trouble or "")
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         database.execute("ALTER TABLE away RENAME TO params")
-    report = tracker.closed(Ending.FINISHED, {}, [])
+    report = tracker.closed(Ending.FINISHED, NOTHING)
     assert (report.unsent, report.trouble) == ((), None)
     assert capsys.readouterr() == ("", "")
     assert [run.info.status for run in runs(uri, "trial")] == ["FINISHED", "FAILED"]

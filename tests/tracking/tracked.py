@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tuner.records import Reason, State, TrialResult
+from tuner.tracking.mlflow_store import sqlite_path
 from tuner.tracking.mlflow_tracker import MlflowTracker
-from tuner.tracking.tracker import Ending, StudyCard, TrackingReport
+from tuner.tracking.tracker import DataCard, Ending, Outcome, StudyCard, TrackingReport
 
 FOLDS = {"accuracy": (0.9, 0.8, 1.0), "f1_macro": (0.5, float("nan"), 0.7)}
 CURVES = {
@@ -18,6 +19,18 @@ CURVES = {
     "val_loss": np.array([[1.0, 1.1, 1.2], [0.6, np.inf, 0.8]]),
     "val_accuracy": np.array([[0.3, 0.4, 0.5], [0.9, 0.8, 1.0]]),
 }
+
+DATA = DataCard(
+    name="iris.csv",
+    digest="5f2ec5e8" * 8,
+    place="/home/me/iris.csv",
+    rows=150,
+    held_out=30,
+    columns={"petal <b>": "numeric", "colour": "category"},
+    target=("species",),
+)
+OUTCOME = Outcome({"best_score": 0.9, "trials": 1.0}, (0,), {"layers": 2, "l2": 1e-5}, "It went well.")
+NOTHING = Outcome({})
 
 
 def card(study: str = "3f2a", experiment: str = "iris", **params: str) -> StudyCard:
@@ -30,6 +43,9 @@ def card(study: str = "3f2a", experiment: str = "iris", **params: str) -> StudyC
         tags={"tuner.version": "0.1.0"},
         params={"seed": "7", **params},
         note="# Iris\n\n150 rows",
+        data=DATA,
+        metrics=("accuracy", "f1_macro"),
+        searched=("layers", "neurons.0", "l2"),
     )
 
 
@@ -86,12 +102,14 @@ def track(
     load: Callable[[int], TrialResult] = nothing_to_load,
     study: StudyCard | None = None,
     ending: Ending = Ending.FINISHED,
+    outcome: Outcome = OUTCOME,
 ) -> TrackingReport:
-    tracker = MlflowTracker(uri, None)
+    database = sqlite_path(uri)
+    tracker = MlflowTracker(uri, database and database.parent / "mlartifacts")
     tracker.started(study or card(), ended, load)
     for result in results:
         tracker.finished(result)
-    return tracker.closed(ending, {"best_score": 0.9, "trials": float(len(results))}, [0])
+    return tracker.closed(ending, outcome)
 
 
 def client(uri: str) -> Any:

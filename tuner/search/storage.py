@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Header:
         splits: SHA-256 of the held-out rows and the folds.
         versions: of the libraries whose arithmetic the result depends on.
         about: what ``tune show`` says of the study: task, objective, rows, columns, seed.
+        machine: where it was started: python, system, processor, instructions; empty where that is not known.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Header:
     splits: str
     versions: Mapping[str, str]
     about: Mapping[str, Any]
+    machine: Mapping[str, str] = field(default_factory=dict)
 
 
 class StudyStore:
@@ -126,6 +128,11 @@ class StudyStore:
         arrays = self._read_arrays(number)
         outputs = arrays.pop("outputs", None)
         return replace(_from_json(trial), curves=arrays, oof=outputs)
+
+    def outputs(self, number: int) -> np.ndarray | None:
+        """Return an ended trial's out-of-fold predictions alone, without asking the database; None without any."""
+        with np.load(self._arrays_path(number)) as arrays:
+            return arrays["outputs"] if "outputs" in arrays.files else None
 
     def close(self) -> None:
         """Let go of the database."""

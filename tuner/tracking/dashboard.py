@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from tuner.errors import TunerError
-from tuner.tracking.mlflow_store import connect, find_experiment, runs_page, shown, sqlite_path
+from tuner.tracking.mlflow_store import Experiment, connect, find_experiment, runs_page, shown, sqlite_path
+from tuner.tracking.mlflow_view import view_key, view_tag
 
 FIRST_PORT = 5000
 """Where a free port is looked for, upwards; MLflow's own default."""
@@ -36,6 +37,7 @@ _ANY_ADDRESS: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 def serve_dashboard(
     uri: str,
     experiment: str,
+    study: str,
     ready: Callable[[str], None],
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -49,6 +51,7 @@ def serve_dashboard(
     Args:
         uri: the tracking store.
         experiment: the experiment's name.
+        study: the study's name, whose view of the runs is shown.
         ready: called with the page's address once it can be opened.
         host: the address to listen at; other machines can reach the server only at another one than this.
         port: the port to listen at; None takes the first free one from 5000.
@@ -61,7 +64,7 @@ def serve_dashboard(
     if database is not None and not database.is_file():
         raise _no_experiment(uri, experiment)
     if urlsplit(uri).scheme in ("http", "https"):
-        page = runs_page(uri, _experiment_id(uri, experiment))
+        page = _page(uri, _found(uri, experiment), study)
         ready(page)
         browse(page)
         return
@@ -73,20 +76,25 @@ def serve_dashboard(
         _server(uri, host, chosen, log) as server,
     ):
         # The look-up imports MLflow, which takes as long as a part of the server's start.
-        experiment_id = _experiment_id(uri, experiment)
+        found = _found(uri, experiment)
         address = f"http://{_ANY_ADDRESS.get(host) or (f'[{host}]' if ':' in host else host)}:{chosen}"
         _wait_until_it_answers(server, address, log)
-        page = runs_page(address, experiment_id)
+        page = _page(address, found, study)
         ready(page)
         browse(page)
         _wait_for_the_end(server, log)
 
 
-def _experiment_id(uri: str, name: str) -> str:
+def _found(uri: str, name: str) -> Experiment:
     found = find_experiment(connect(uri), uri, name)
     if found is None:
         raise _no_experiment(uri, name)
-    return found.id
+    return found
+
+
+def _page(address: str, experiment: Experiment, study: str) -> str:
+    view = view_key(study) if view_tag(study) in experiment.tags else None
+    return runs_page(address, experiment.id, view)
 
 
 def _no_experiment(uri: str, name: str) -> TunerError:

@@ -28,6 +28,8 @@ STATUS: Mapping[State, str] = {
 
 _REFUSED = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
 
+_MARKS = re.compile(r"[\\`*_\[\]<>&|~\r\n]")
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -67,19 +69,29 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def as_text(text: object) -> str:
+    """Return Markdown that shows a text as it is: what Markdown or HTML reads as a mark becomes an entity."""
+    return _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", str(text))
+
+
 def texts(values: Mapping[str, object]) -> dict[str, str]:
     """Return params as MLflow accepts them: legal names, values as Python writes them."""
     return {legal_name(name): cut(str(value), LONGEST_PARAM) for name, value in values.items()}
 
 
 def trial_tags(result: TrialResult) -> dict[str, str]:
-    """Return what a trial's run says of its state; the reason and its sentence for a failed one."""
+    """Return what a trial's run says of it: its state and, for a failed one, the reason; a sentence as its note."""
     tags = {"tuner.state": str(result.state)}
+    if result.values:
+        folds = result.fold_values[0] if result.fold_values else ()
+        spread = f" ± {np.std(folds):.4g} over {len(folds)} folds" if folds else ""
+        epochs = f"best epoch {result.best_epoch} of {result.epochs}"
+        tags["mlflow.note.content"] = f"{result.values[0]:.4g}{spread}, {epochs}"
     if result.reason is not None:
         tags["tuner.reason"] = str(result.reason)
     if result.message is not None:
         tags["tuner.message"] = cut(result.message, LONGEST_TAG)
-        tags["mlflow.note.content"] = tags["tuner.message"]
+        tags["mlflow.note.content"] = cut(as_text(result.message), LONGEST_TAG)
     return tags
 
 

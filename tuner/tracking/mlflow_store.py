@@ -32,6 +32,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """MLflow's settings; one that the user has set stays as it is."""
 
@@ -50,10 +51,12 @@ class Experiment:
     Attributes:
         id: its id in the store.
         name: its name.
+        tags: names of its tags.
     """
 
     id: str
     name: str
+    tags: frozenset[str]
 
 
 def shown(uri: str) -> str:
@@ -76,12 +79,18 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
 
 
-def runs_page(server: str, experiment_id: str) -> str:
+def runs_page(server: str, experiment_id: str, view: str | None) -> str:
     """Return where a browser finds an experiment's runs.
 
-    The page is sorted by creation, because MLflow shows child runs beneath their parent under no other order.
+    Args:
+        server: the server's address.
+        experiment_id: the experiment.
+        view: the key of the shared view to show; None for the runs sorted by creation, under which alone MLflow shows
+            child runs beneath their parent.
     """
     page = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs"
+    if view is not None:
+        return f"{page}?viewStateShareKey={view}"
     return f"{page}?orderByKey=attributes.start_time&orderByAsc=false"
 
 
@@ -157,7 +166,7 @@ def find_experiment(client: "MlflowClient", uri: str, name: str) -> Experiment |
             "(tracking: {experiment: ...}), or restore it: MLFLOW_TRACKING_URI="
             f"{shown(uri)} mlflow experiments restore --experiment-id {found.experiment_id}"
         )
-    return Experiment(id=str(found.experiment_id), name=name)
+    return Experiment(id=str(found.experiment_id), name=name, tags=frozenset(found.tags))
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from tuner.errors import TunerError
 from tuner.records import TrialResult
+from tuner.tracking.mlflow_data import data_input
+from tuner.tracking.mlflow_model import send_model
+from tuner.tracking.mlflow_outcome import write_best, write_outcome
 from tuner.tracking.mlflow_records import (
     LONGEST_TAG,
     STATUS,
@@ -23,13 +26,15 @@ from tuner.tracking.mlflow_records import (
     trial_tags,
 )
 from tuner.tracking.mlflow_store import answers, connect, is_refusal, runs_page, shown, take_experiment, why
+from tuner.tracking.mlflow_view import view_key, view_state, view_tag
 from tuner.tracking.outbox import PATIENCE_S, NotDelivered, Outbox, Record, Refused
-from tuner.tracking.tracker import Ending, StudyCard, TrackingReport
+from tuner.tracking.tracker import Ending, Outcome, StudyCard, TrackingReport
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+_STUDY_ID = "tuner.study_id"
 _ENDED = frozenset(STATUS.values())
 _ENDINGS: Mapping[Ending, str] = {Ending.FINISHED: "FINISHED", Ending.INTERRUPTED: "KILLED"}
 
@@ -83,10 +88,11 @@ class MlflowTracker:
         """
         self._client: MlflowClient = connect(self.uri)
         self._experiment = take_experiment(self._client, self.uri, card.experiment, self.artifact_folder)
+        self._card = card
         with answers(self.uri):
             self._parent_id = self._take_parent(card)
             complete = self._take_children()
-        self._name = card.name
+            self._client.set_experiment_tag(self._experiment.id, view_tag(card.name), view_state(card))
         for number in sorted(set(ended) - complete):
             self._put(number, partial(_loaded, load, number))
         self._outbox.start()
@@ -100,8 +106,7 @@ class MlflowTracker:
     def closed(
         self,
         ending: Ending,
-        summary: Mapping[str, float],
-        best: Collection[int],
+        outcome: Outcome,
         patience_s: float = PATIENCE_S,
     ) -> TrackingReport:
         """See ``Tracker.closed``; gives up after ``patience_s`` seconds without progress.
@@ -109,17 +114,20 @@ class MlflowTracker:
         Raises:
             KeyboardInterrupt: the user did not want to wait; the rest is sent at the next ``started``.
         """
-        end = _now_ms()
-        self._outbox.put(
-            Record(self._name, lambda: self._guarded(lambda: self._close(ending, summary, best, end)))
-        )
+        end, name = _now_ms(), self._card.name
+        self._outbox.put(Record(name, lambda: self._guarded(lambda: self._close(ending, outcome, end))))
+        if outcome.best:
+            # A record of its own: a server may keep runs and refuse files.
+            self._outbox.put(
+                Record(f"{name}'s files", lambda: self._guarded(lambda: self._send_files(outcome)))
+            )
         self._outbox.drain(patience_s)
         is_server = urlsplit(self.uri).scheme in ("http", "https")
         return TrackingReport(
             uri=shown(self.uri),
             experiment_id=self._experiment.id,
             parent_run_id=self._parent_id,
-            page=runs_page(shown(self.uri), self._experiment.id) if is_server else None,
+            page=runs_page(shown(self.uri), self._experiment.id, view_key(name)) if is_server else None,
             unsent=self._outbox.unsent,
             trouble=self._outbox.trouble,
         )
@@ -146,7 +154,7 @@ class MlflowTracker:
         tags = {
             **card.tags,
             "tuner.kind": "study",
-            "tuner.study_id": card.id,
+            _STUDY_ID: card.id,
             "tuner.objective": card.objective,
             "tuner.direction": card.direction,
             "mlflow.note.content": card.note,
@@ -154,7 +162,7 @@ class MlflowTracker:
         }
         tags = {name: cut(text, LONGEST_TAG) for name, text in tags.items()}
         params = texts(card.params)
-        known = self._search("study", f"tags.`tuner.study_id` = '{card.id}'")
+        known = self._search("study", f"tags.`{_STUDY_ID}` = '{card.id}'")
         if not known:
             run = self._client.create_run(self._experiment.id, tags={**tags, "mlflow.runName": card.name})
         else:
@@ -163,6 +171,7 @@ class MlflowTracker:
             # MLflow never changes a param: those that the study was started with stay.
             params = {name: text for name, text in params.items() if name not in run.data.params}
         self._log(run.info.run_id, params=params, tags=tags)
+        self._client.log_inputs(run.info.run_id, [data_input(card.data)])
         return str(run.info.run_id)
 
     def _take_children(self) -> set[int]:
@@ -174,6 +183,8 @@ class MlflowTracker:
         for number, runs in by_number.items():
             kept = self._keep_first(runs)
             self._children[number] = _child(kept)
+            if _STUDY_ID not in kept.data.tags:
+                self._client.set_tag(kept.info.run_id, _STUDY_ID, self._card.id)
             if kept.info.status in _ENDED:
                 complete.add(number)
         return complete
@@ -213,6 +224,7 @@ class MlflowTracker:
             for point in trial_points(result)
         ]
         self._log(child.id, points, texts(result.params), trial_tags(result))
+        self._client.log_inputs(child.id, [data_input(self._card.data, described=False)])
         self._client.set_terminated(child.id, STATUS[result.state], child.start + seconds_ms)
 
     def _create_child(self, result: TrialResult, start: int) -> _Child:
@@ -231,6 +243,7 @@ class MlflowTracker:
                 "mlflow.parentRunId": self._parent_id,
                 "mlflow.runName": run_name(number),
                 "tuner.kind": "trial",
+                _STUDY_ID: self._card.id,
                 "tuner.trial": str(number),
                 **trial_tags(result),
                 **_origin(),
@@ -241,17 +254,25 @@ class MlflowTracker:
         self._children[number] = _child(run)
         return self._children[number]
 
-    def _close(self, ending: Ending, summary: Mapping[str, float], best: Collection[int], end: int) -> None:
+    def _close(self, ending: Ending, outcome: Outcome, end: int) -> None:
         if self._repeated:
             # A server that hung may have created a run after it was asked whether there is one.
             self._take_children()
         points = [
-            (legal_name(name), float(value), end, 0) for name, value in summary.items() if isfinite(value)
+            (legal_name(name), float(value), end, 0)
+            for name, value in outcome.numbers.items()
+            if isfinite(value)
         ]
-        self._log(
-            self._parent_id, points, tags={"tuner.best": ",".join(str(number) for number in sorted(best))}
-        )
+        self._log(self._parent_id, points)
+        runs = {number: child.id for number, child in self._children.items()}
+        write_outcome(self._client, self._experiment.id, self._parent_id, self._card.note, outcome, runs)
         self._client.set_terminated(self._parent_id, _ENDINGS[ending], end)
+
+    def _send_files(self, outcome: Outcome) -> None:
+        write_best(self._client, self._parent_id, outcome)
+        if outcome.model is not None:
+            held_out = {name: value for name, value in outcome.numbers.items() if name.startswith("held_out")}
+            send_model(self._client, self._experiment.id, self._parent_id, outcome.model, held_out)
 
     def _log(
         self,

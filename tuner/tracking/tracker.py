@@ -1,11 +1,35 @@
 """The seam between a study and whatever shows its trials to people."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from tuner.records import TrialResult
+from tuner.records import Params, TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class DataCard:
+    """What a tracker is told of a study's table; never its content.
+
+    Attributes:
+        name: how it is called.
+        digest: its content's hash.
+        place: where it was read from.
+        rows: how many rows have a target.
+        held_out: how many of them the search never sees.
+        columns: name -> kind of each column that a model sees.
+        target: the columns to predict.
+    """
+
+    name: str
+    digest: str
+    place: str
+    rows: int
+    held_out: int
+    columns: Mapping[str, str]
+    target: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +45,9 @@ class StudyCard:
         tags: further tags of the parent run.
         params: what the study was started with (seed, folds, hash of the data, ...), as text.
         note: Markdown for the parent run's page.
+        data: the table.
+        metrics: what trials are scored by, the objective first.
+        searched: names of the parameters that differ between trials.
     """
 
     id: str
@@ -31,6 +58,51 @@ class StudyCard:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     note: str
+    data: DataCard
+    metrics: tuple[str, ...]
+    searched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A final model, as others load and serve it.
+
+    Attributes:
+        folder: the model folder.
+        loader: the module whose ``_load_pyfunc(path)`` returns what predicts.
+        digest: changes whenever the model does.
+        inputs: name -> kind of each column that it reads.
+        outputs: name -> kind of each column that it gives.
+        example: some rows that it can read, a mapping of column to value each.
+        requirements: pinned packages, such as ``keras==3.15.1``.
+    """
+
+    folder: Path
+    loader: str
+    digest: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    example: tuple[Mapping[str, Any], ...]
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a study has come to.
+
+    Attributes:
+        numbers: of the study as a whole, such as ``best_score``, ``trials`` and ``held_out/accuracy``.
+        best: numbers of the best trials; one, unless there are several objectives; () where none completed.
+        params: the best trial's parameters.
+        note: Markdown for the parent run's page, below what the card says.
+        model: the final model; None where there is none.
+    """
+
+    numbers: Mapping[str, float]
+    best: tuple[int, ...] = ()
+    params: Params = field(default_factory=dict)
+    note: str = ""
+    model: ModelCard | None = None
 
 
 class Ending(StrEnum):
@@ -84,11 +156,10 @@ class Tracker(Protocol):
     def finished(self, result: TrialResult) -> None:
         """Tell of a trial that ended; returns at once."""
 
-    def closed(self, ending: Ending, summary: Mapping[str, float], best: Collection[int]) -> TrackingReport:
+    def closed(self, ending: Ending, outcome: Outcome) -> TrackingReport:
         """Wait until everything is told, while there is progress, and end the study's record.
 
         Args:
             ending: whether the study came to its end.
-            summary: numbers of the study as a whole, such as ``best_score`` and ``trials``.
-            best: numbers of the best trials; one, unless there are several objectives.
+            outcome: what it has come to.
         """
