@@ -64,8 +64,14 @@ def test_run_prints_the_result_on_standard_output(ran, shown):
         )
     assert "default configuration (trial 0" in out
     assert "optimistic" in out or best["number"] == 0
-    assert f"next: tune show {path}   tune ui {path}" in out
+    assert re.search(r"^to be expected of new rows: accuracy 0\.\d+ \[0\.\d+, \d\.\d+\]", out, re.M)
+    assert f"next: tune report {path}   tune ui {path}" in out
     assert "experiment 'small'" in out
+    final = shown["final"]
+    assert (final["kind"], final["trials"]) == ("refit", [{"number": best["number"], "weight": 1.0}])
+    score = final["scores"]["accuracy"]
+    bounds = f"accuracy {score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]"
+    assert f"held-out rows (18): {bounds}, of the refit model (trial {best['number']}) in " in out
     ranked = [int(line.split()[0]) for line in out.splitlines() if re.match(r" *\d+ +0\.\d{4} ± ", line)]
     scores = [shown["trials"][number]["values"][0] for number in ranked]
     assert len(ranked) == 4
@@ -73,7 +79,7 @@ def test_run_prints_the_result_on_standard_output(ran, shown):
 
 
 def test_show_gives_machines_what_the_contract_names(shown):
-    assert list(shown) == ["study", "task", "objective", "data", "seed", "trials", "best"]
+    assert list(shown) == ["study", "task", "objective", "data", "seed", "trials", "best", "final"]
     assert (shown["study"], shown["task"], shown["seed"]) == ("small", "multiclass", 7)
     assert shown["objective"] == [{"metric": "accuracy", "direction": "maximize"}]
     assert (shown["data"]["rows"], shown["data"]["columns"]) == (90, 5)

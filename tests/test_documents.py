@@ -35,7 +35,7 @@ def test_the_values_of_the_reference_are_the_defaults(tmp_path):
     assert {line.partition(":")[0] for line in differences} == {"metrics", "search.first"}
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/study-file.md"])
+@pytest.mark.parametrize("file", ["README.md", "docs/study-file.md", "docs/review.md", "docs/honesty.md"])
 def test_every_file_that_a_document_links_to_is_there(file):
     text = (ROOT / file).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):

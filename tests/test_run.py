@@ -16,7 +16,7 @@ from tests.small import config_of
 from tuner.config.study_file import load_config
 from tuner.errors import TunerError
 from tuner.records import State, TrialResult
-from tuner.run import Closed, Opened, run_study
+from tuner.run import Closed, Note, Opened, run_study
 from tuner.search.storage import StudyStore
 from tuner.summary import StudySummary, read_summary
 from tuner.tracking.mlflow_store import connect, sqlite_uri
@@ -71,8 +71,9 @@ def copied(tmp_path, finished) -> Path:
 
 def test_a_run_says_what_it_opened_each_trial_and_how_it_closed(finished):
     _, events = finished
-    opened, *trials, closed = events
+    opened, *trials, note, closed = events
     assert isinstance(opened, Opened)
+    assert note == Note("training the final model")
     assert isinstance(closed, Closed)
     assert (opened.n_trials, len(opened.before.results)) == (6, 0)
     assert [trial.number for trial in trials] == list(range(6))
@@ -84,7 +85,7 @@ def test_a_run_says_what_it_opened_each_trial_and_how_it_closed(finished):
 
 
 def test_the_records_hold_what_the_events_said(finished):
-    folder, (_, *trials, closed) = finished
+    folder, (_, *trials, _, closed) = finished
     config = load_config(folder / "studies" / "small.yaml")
     assert without_seconds(read_summary(config)) == without_seconds(closed.summary)
     store = StudyStore(config.runs_folder, config.name)
@@ -99,11 +100,12 @@ def test_the_records_hold_what_the_events_said(finished):
     store.close()
 
 
-def test_a_study_leaves_its_database_its_predictions_and_mlflows_store_and_nothing_else(finished):
+def test_a_study_leaves_its_database_its_predictions_its_model_and_mlflows_store_and_nothing_else(finished):
     folder, _ = finished
     runs = folder / "runs"
     assert {place.name for place in runs.iterdir()} <= {"small", "mlflow.db", "mlflow.db.lock", "mlartifacts"}
-    assert {place.name for place in (runs / "small").iterdir()} == {"study.db", "oof"}
+    records = {"study.db", "oof", "final.json", "held_out.npz", "model"}
+    assert {place.name for place in (runs / "small").iterdir()} == records
     assert sorted(place.name for place in (runs / "small" / "oof").iterdir()) == [
         f"trial-000{number}.npz" for number in range(6)
     ]
@@ -111,7 +113,7 @@ def test_a_study_leaves_its_database_its_predictions_and_mlflows_store_and_nothi
 
 
 def test_mlflow_has_one_finished_run_of_the_study_and_one_of_each_trial_under_it(finished):
-    folder, (_, *trials, closed) = finished
+    folder, (_, *trials, _, closed) = finished
     (parent,) = runs_of(folder, "study")
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["tuner.best"] == str(closed.summary.best.number)
@@ -221,7 +223,7 @@ def test_what_does_not_change_results_may_change(copied):
 def test_fresh_keeps_the_old_study_under_a_dated_name(copied):
     path = changed_file(copied, cv={"folds": 3}, search={"trials": 1})
     old = {place.name: place.read_bytes() for place in (copied / "runs" / "small" / "oof").iterdir()}
-    opened, trial, closed = run_study(load_config(path), fresh=True)
+    opened, trial, _, closed = run_study(load_config(path), fresh=True)
     (aside,) = (place for place in (copied / "runs").iterdir() if place.name.startswith("small_20"))
     assert any(str(aside) in note for note in opened.notes)
     assert {place.name: place.read_bytes() for place in (aside / "oof").iterdir()} == old
@@ -233,9 +235,48 @@ def test_fresh_keeps_the_old_study_under_a_dated_name(copied):
     assert sorted(len(run.data.tags["tuner.best"]) > 0 for run in runs_of(copied, "study")) == [True, True]
 
 
+def test_the_model_of_a_run_is_in_its_outcome(finished):
+    _, (*_, closed) = finished
+    final = closed.summary.final
+    assert [member.trial for member in final.members] == [closed.summary.best.number]
+    assert (final.rows, final.looks, set(final.scores)) == (18, 1, {"log_loss", "accuracy"})
+
+
+def test_a_study_that_was_interrupted_has_no_model_yet(begun):
+    config = config_of(begun, name="early", search={"trials": 3})
+    closed = interrupted_after(run_study(config), 1)
+    assert closed.summary.final is None
+    assert not (begun / "runs" / "early" / "model").exists()
+
+
+def test_an_interruption_while_the_model_is_trained_leaves_nothing_half_done(begun):
+    config = config_of(begun, name="late", search={"trials": 1})
+    events = run_study(config)
+    for event in events:
+        if isinstance(event, Note):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert isinstance(event, Closed)
+    assert event.interrupted
+    assert event.summary.final is None
+    assert {place.name for place in (begun / "runs" / "late").iterdir()} == {"study.db", "oof"}
+    *_, closed = run_study(config)
+    assert closed.summary.final.looks == 1
+
+
+def test_a_model_that_cannot_be_made_is_told_and_the_trials_are_kept(begun):
+    config = config_of(begun, name="blocked", search={"trials": 1})
+    (begun / "runs" / "blocked" / "model").mkdir(parents=True)
+    (begun / "runs" / "blocked" / "model" / "mine.txt").write_text("x")
+    _, trial, _, note, closed = run_study(config)
+    assert note.text.startswith("no final model: ")
+    assert "mine.txt" in note.text
+    assert closed.summary.best.number == trial.number
+    assert not closed.interrupted
+
+
 def test_fresh_without_a_study_starts_one(begun):
     config = config_of(begun, name="new", search={"trials": 1})
-    assert [type(event) for event in run_study(config, fresh=True)] == [Opened, TrialResult, Closed]
+    assert [type(event) for event in run_study(config, fresh=True)] == [Opened, TrialResult, Note, Closed]
     assert [place.name for place in (begun / "runs").iterdir() if "_20" in place.name] == []
 
 

@@ -29,6 +29,7 @@ StudyFile = Annotated[
 
 NO_TRIAL_COMPLETED = 1
 BAD_INPUT = 2
+DIFFERENT = 3
 
 
 def _tell_version(wanted: bool) -> None:
@@ -120,6 +121,109 @@ def show(
 
 
 @app.command()
+def report(
+    study: StudyFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The HTML file; default: runs/NAME/report.html."),
+    ] = None,
+) -> None:
+    """Write a report: one HTML file that holds all it shows, and the same in Markdown beside it."""
+    from tuner.config.study_file import load_config
+
+    config = load_config(study)
+
+    from tuner.report.publish import publish_report
+    from tuner.report.write import report_study
+    from tuner.view.report import show_written
+
+    written = report_study(config, output)
+    show_written(written, unpublished=publish_report(config, written))
+
+
+@app.command()
+def verify(
+    study: StudyFile,
+    trial: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="The trial's number; default: the best one.")
+    ] = None,
+) -> None:
+    """Train a recorded trial again and compare every number; exit status 3 on a difference."""
+    from tuner.config.study_file import load_config
+
+    config = load_config(study)
+
+    from tuner.executors import LocalWorker
+
+    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    worker = LocalWorker(config.engine.name)
+
+    from tuner.verify import verify_trial
+    from tuner.view.verification import show_verified
+
+    verified = verify_trial(
+        config, trial, executor=worker, begins=lambda sentence: typer.echo(sentence, err=True)
+    )
+    show_verified(verified)
+    if not verified.holds:
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def export(
+    study: StudyFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The model folder; default: one in runs/NAME."),
+    ] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="The model of this trial; default: the study's final model."),
+    ] = None,
+) -> None:
+    """Put a model into a folder that predicts without the study."""
+    from tuner.config.study_file import load_config
+
+    config = load_config(study)
+
+    from tuner.executors import LocalWorker
+
+    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    worker = LocalWorker(config.engine.name)
+
+    from tuner.conclude.exported import export_study
+    from tuner.view.final import show_exported
+
+    show_exported(export_study(config, trial=trial, folder=output, executor=worker))
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A model folder, such as runs/iris/model.", show_default=False),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Rows to predict: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write there (.csv[.gz], .tsv[.gz], .parquet, .feather)."
+        ),
+    ] = None,
+) -> None:
+    """Predict rows with a model folder: classes and probabilities, or values; as CSV on standard output."""
+    from tuner.export.predict import predict_file
+    from tuner.view.prediction import show_predicted
+
+    show_predicted(predict_file(model, data, output))
+
+
+@app.command()
 def ui(
     study: StudyFile,
     port: Annotated[
@@ -143,6 +247,7 @@ def ui(
     serve_dashboard(
         tracking_place(config)[0],
         experiment_name(config),
+        config.name,
         ready=lambda page: typer.echo(f"{page}  (Ctrl-C ends the dashboard)"),
         host=host,
         port=port,

@@ -1,20 +1,47 @@
 """The search loop: ask, submit, record. The one writer of a study's records."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 
 import numpy as np
 
 from tuner.executors import Executor
-from tuner.records import State, TrialResult
+from tuner.records import Params, State, TrialResult
 from tuner.search.pruning import Told, make_bar
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.tracking.tracker import Tracker
 from tuner.trial import TrialTask
+
+
+def told_of(result: TrialResult) -> dict[int, Told]:
+    """Return what a pruner sees of an ended trial, by its number; nothing of one that failed."""
+    if result.state is State.FAILED:
+        return {}
+    return {result.number: Told(result.state is State.COMPLETE, np.array(result.curve))}
+
+
+def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told]) -> TrialTask:
+    """Return all that the evaluation of a trial depends on.
+
+    Args:
+        study: what is searched.
+        number: the trial's number.
+        params: what it tries.
+        told: trials by number, at least those of 0 .. number - window that did not fail; the trial is judged
+            against exactly these.
+    """
+    problem, search = study.problem, study.config.search
+    bar = make_bar(
+        search.pruner,
+        [told[earlier] for earlier in range(number - search.window + 1) if earlier in told],
+        epochs=int(params.get("epochs", problem.epochs)),
+        maximize=study.direction == "maximize",
+    )
+    return TrialTask(problem, number, params, bar)
 
 
 class Driver:
@@ -78,7 +105,7 @@ class Driver:
                 asked = self._next(n_trials)
                 if asked is None:
                     break
-                task = self._task(asked)
+                task = make_task(self._study, asked.number, asked.params, self._told)
                 with training():
                     running.add(self._executor.submit(task))
             if not running:
@@ -102,21 +129,6 @@ class Driver:
         self._n_asked += 1
         return asked
 
-    def _task(self, asked: Asked) -> TrialTask:
-        problem = self._study.problem
-        told = [
-            self._told[number]
-            for number in range(asked.number - self._window + 1)
-            if self._outcomes[number].state is not State.FAILED
-        ]
-        bar = make_bar(
-            self._study.config.search.pruner,
-            told,
-            epochs=int(asked.params.get("epochs", problem.epochs)),
-            maximize=self._maximize,
-        )
-        return TrialTask(problem, asked.number, asked.params, bar)
-
     def _record(self, result: TrialResult) -> None:
         self._store.ended(result)
         self._tracker.finished(result)
@@ -125,4 +137,4 @@ class Driver:
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
         self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
-        self._told[result.number] = Told(result.state is State.COMPLETE, np.array(result.curve))
+        self._told |= told_of(result)

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.engines.choice import make_engine
 from tuner.errors import TunerError
@@ -19,11 +21,12 @@ from tuner.records import Reason, State, TrialResult
 from tuner.worker import READY, Order
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
+    from tuner.final import FinalPlan, Trained
     from tuner.trial import Problem, TrialTask
 
 
 class Executor(Protocol):
-    """Evaluates trials; knows nothing of studies."""
+    """Evaluates trials and trains final models; knows nothing of studies."""
 
     slots: int
     """How many trials it takes at the same time, at least 1."""
@@ -31,8 +34,28 @@ class Executor(Protocol):
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """Begin to evaluate a trial; at most ``slots`` at the same time."""
 
+    def finish(self, problem: Problem, plan: FinalPlan) -> Future[Trained]:
+        """Begin to train a final model; the future raises a ``TunerError`` where that cannot be done."""
+
     def close(self) -> None:
         """End what is running and let go of all resources."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Handed:
+    """What a worker has in hand.
+
+    Attributes:
+        problem: what the order is for.
+        order: a trial or a final model.
+        future: takes the answer.
+        fail: ends the future in its own way, given how the worker's process ended.
+    """
+
+    problem: Problem
+    order: Order | FinalPlan
+    future: Future[Any]
+    fail: Callable[[str], None]
 
 
 class InProcess:
@@ -54,6 +77,17 @@ class InProcess:
 
         future: Future[TrialResult] = Future()
         future.set_result(evaluate(task))
+        return future
+
+    def finish(self, problem: Problem, plan: FinalPlan) -> Future[Trained]:
+        """See ``Executor.finish``; an interruption passes through."""
+        from tuner.final import train_final
+
+        future: Future[Trained] = Future()
+        try:
+            future.set_result(train_final(problem, plan))
+        except TunerError as error:
+            future.set_exception(error)
         return future
 
     def close(self) -> None:
@@ -78,7 +112,7 @@ class LocalWorker:
         """
         self._engine = engine
         self._changes = threading.Lock()
-        self._handed: deque[tuple[TrialTask, Future[TrialResult]]] = deque()
+        self._handed: deque[_Handed] = deque()
         self._problem: Problem | None = None
         self._obstacle: str | None = None
         self._closed = False
@@ -87,12 +121,31 @@ class LocalWorker:
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """See ``Executor.submit``; the future raises a ``TunerError`` where the worker cannot load the engine."""
         future: Future[TrialResult] = Future()
+
+        def fail(message: str) -> None:
+            future.set_result(
+                TrialResult(task.number, State.FAILED, task.params, reason=Reason.CRASH, message=message)
+            )
+
+        self._hand(_Handed(task.problem, Order(task.number, task.params, task.bar), future, fail))
+        return future
+
+    def finish(self, problem: Problem, plan: FinalPlan) -> Future[Trained]:
+        """See ``Executor.finish``."""
+        future: Future[Trained] = Future()
+
+        def fail(message: str) -> None:
+            future.set_exception(TunerError(f"the final model could not be trained: {message}"))
+
+        self._hand(_Handed(problem, plan, future, fail))
+        return future
+
+    def _hand(self, handed: _Handed) -> None:
         with self._changes:
             if self._obstacle is not None:
                 raise TunerError(self._obstacle)
-            self._handed.append((task, future))
-            self._hand_over(task)
-        return future
+            self._handed.append(handed)
+            self._hand_over(handed)
 
     def close(self) -> None:
         """See ``Executor.close``; trials that it has in hand give no result."""
@@ -117,24 +170,27 @@ class LocalWorker:
         self._reader = threading.Thread(target=self._read, args=(self._connection,), daemon=True)
         self._reader.start()
 
-    def _hand_over(self, task: TrialTask) -> None:
-        """Send a trial, and before it the problem if the worker has another; a worker that ended is seen elsewhere."""
+    def _hand_over(self, handed: _Handed) -> None:
+        """Send an order, and before it the problem if the worker has another; a worker that ended is seen elsewhere."""
         with suppress(ConnectionError):
-            if self._problem is not task.problem:
-                self._connection.send(task.problem)
-                self._problem = task.problem
-            self._connection.send(Order(task.number, task.params, task.bar))
+            if self._problem is not handed.problem:
+                self._connection.send(handed.problem)
+                self._problem = handed.problem
+            self._connection.send(handed.order)
 
     def _read(self, connection: Connection) -> None:
-        """Take in results, in the order in which trials were handed over, until the worker ends."""
+        """Take in results, in the order in which orders were handed over, until the worker ends."""
         ready = False
         with suppress(EOFError, ConnectionError):
             ready = connection.recv() == READY
             while True:
                 result = connection.recv()
                 with self._changes:
-                    _, future = self._handed.popleft()
-                future.set_result(result)
+                    future = self._handed.popleft().future
+                if isinstance(result, TunerError):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
         with self._changes:
             if self._closed:
                 return
@@ -144,24 +200,21 @@ class LocalWorker:
                 self._give_up()
 
     def _replace(self) -> None:
-        """Put another worker in the place of one that ended, and fail the trial that it evaluated."""
+        """Put another worker in the place of one that ended, and fail what it was working on."""
         message = f"the worker's process ended ({self._end()})"
         self._let_go()
         self._start()
         if not self._handed:
             return
-        task, future = self._handed.popleft()
-        for next_task, _ in self._handed:
-            self._hand_over(next_task)
-        future.set_result(
-            TrialResult(task.number, State.FAILED, task.params, reason=Reason.CRASH, message=message)
-        )
+        failed = self._handed.popleft()
+        for handed in self._handed:
+            self._hand_over(handed)
+        failed.fail(message)
 
     def _give_up(self) -> None:
         self._obstacle = f"the worker could not load engine '{self._engine}' ({self._end()})"
         while self._handed:
-            _, future = self._handed.popleft()
-            future.set_exception(TunerError(self._obstacle))
+            self._handed.popleft().future.set_exception(TunerError(self._obstacle))
 
     def _let_go(self) -> None:
         self._process.wait()

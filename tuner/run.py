@@ -4,20 +4,30 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import PurePath
 
+from tuner.conclude.final_model import is_folder_of, make_final, model_folder, recorded
+from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
 from tuner.driver import Driver
+from tuner.errors import TunerError
 from tuner.executors import Executor, InProcess
+from tuner.export.serving import served_model
 from tuner.header import check_unchanged, make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.places import experiment_name, tracking_place
-from tuner.records import State, TrialResult
+from tuner.records import TrialResult
+from tuner.report.selection import Corrected
+from tuner.report.winner import corrected_score
 from tuner.search.storage import Header, StudyStore
+from tuner.space.ranges import Constant
+from tuner.space.space import stem
 from tuner.study import Study, open_study
 from tuner.summary import StudySummary, summarise
 from tuner.tracking.mlflow_tracker import MlflowTracker
-from tuner.tracking.tracker import Ending, StudyCard, TrackingReport
+from tuner.tracking.notes import study_note, study_outcome
+from tuner.tracking.tracker import DataCard, Ending, ModelCard, StudyCard, TrackingReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,14 @@ class Closed:
 
     Attributes:
         summary: its trials.
+        corrected: the best score without the optimism of having chosen the best; None where no trial completed, or
+            the run was interrupted.
         tracking: where they are shown, and whether all of them are.
         interrupted: whether the user ended the run.
     """
 
     summary: StudySummary
+    corrected: Corrected | None
     tracking: TrackingReport
     interrupted: bool
 
@@ -122,7 +135,7 @@ def _search(
     opened, tracker = _take_up(study, store, asked)
     yield opened
     deadline = None if asked.seconds is None else time.monotonic() + asked.seconds
-    ending, trouble = Ending.FINISHED, None
+    ending, trouble, corrected = Ending.FINISHED, None, None
     try:
         driver = Driver(study, store, tracker, workers)
         for result in driver.run(asked.n_trials, deadline=deadline, training=interrupts.let_through):
@@ -132,12 +145,47 @@ def _search(
                 yield Note(
                     "MLflow answers again" if trouble is None else f"MLflow: {trouble}; the search goes on"
                 )
+        yield from _conclude(study, store, workers, interrupts)
+        with interrupts.let_through():
+            corrected = corrected_score(study, store, summarise(store))
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     summary = summarise(store)
-    best = summary.best
-    report = tracker.closed(ending, _numbers(summary), [] if best is None else [best.number])
-    yield Closed(summary, report, ending is Ending.INTERRUPTED)
+    model = _served(study, store, summary)
+    outcome = study_outcome(
+        summary.results,
+        summary.best,
+        summary.objective,
+        final=summary.final,
+        corrected=None if corrected is None else corrected.interval,
+        model=model,
+    )
+    report = tracker.closed(ending, outcome)
+    yield Closed(summary, corrected, report, ending is Ending.INTERRUPTED)
+
+
+def _conclude(study: Study, store: StudyStore, workers: Executor, interrupts: Interrupts) -> Generator[Note]:
+    """Make the final model where it is not recorded yet; say so, or why there is none."""
+    try:
+        members = choose_members(study, store)
+        if not members or recorded(study, store, members) is not None:
+            return
+        yield Note("training the final model")
+        make_final(study, store, workers, members, training=interrupts.let_through)
+    except TunerError as error:
+        yield Note(f"no final model: {error}; the trials are recorded, and the next run tries again")
+
+
+def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard | None:
+    """Return the final model for the tracker; None where there is none, or its folder cannot be read."""
+    folder = model_folder(store)
+    if summary.final is None or not is_folder_of(folder, summary.final):
+        return None
+    try:
+        return served_model(folder, study.dataset)
+    except TunerError:
+        # What is wrong with it is said by the commands that use it.
+        return None
 
 
 def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, MlflowTracker]:
@@ -166,6 +214,15 @@ def make_card(study: Study, header: Header) -> StudyCard:
     """Return what a tracker is told of a study."""
     config, dataset = study.config, study.dataset
     search = config.search
+    data = DataCard(
+        name=PurePath(dataset.place).name or dataset.place,
+        digest=dataset.fingerprint.sha256,
+        place=dataset.place,
+        rows=len(dataset.target),
+        held_out=len(study.test_rows),
+        columns={column.name: column.kind.value for column in dataset.columns},
+        target=dataset.target_names,
+    )
     about = {
         "task": dataset.task.value,
         "rows": len(dataset.target),
@@ -181,11 +238,6 @@ def make_card(study: Study, header: Header) -> StudyCard:
         "seed": search.seed,
         "engine": study.problem.engine,
     }
-    note = (
-        f"**{config.name}**: {dataset.task.value} on {len(dataset.target):,} rows and {len(dataset.columns)} columns "
-        f"of `{dataset.place}`, searched for the best `{study.objective}` ({study.direction}).\n\n"
-        f"Trials are the child runs: sort by *Created* to see them nested, by *score* to see the best first."
-    )
     return StudyCard(
         id=header.id,
         name=config.name,
@@ -194,16 +246,16 @@ def make_card(study: Study, header: Header) -> StudyCard:
         direction=study.direction,
         tags={"tuner.task": dataset.task.value},
         params={name: str(value) for name, value in about.items()},
-        note=note,
+        note=study_note(config.name, dataset.task.value, data, study.objective, study.direction),
+        data=data,
+        metrics=study.problem.metrics,
+        searched=_searched(config),
     )
 
 
-def _numbers(summary: StudySummary) -> dict[str, float]:
-    """Return a study's outcome as the tracker's numbers."""
-    numbers = {
-        state.value: float(summary.count(state)) for state in (State.COMPLETE, State.PRUNED, State.FAILED)
-    }
-    numbers["trials"] = float(len(summary.results))
-    if summary.best is not None:
-        numbers["best_score"] = summary.best.values[0]
-    return numbers
+def _searched(config: StudyConfig) -> tuple[str, ...]:
+    """Return the names of the parameters that differ between trials; of each layer's that the largest network has."""
+    space, largest = config.space, config.space.largest()
+    varying = [name for name, param in space.params.items() if not isinstance(param, Constant)]
+    layered = {name: [each for each in largest if stem(each) == name] for name in varying}
+    return tuple(each for name in varying for each in layered[name] or [name])

@@ -60,7 +60,7 @@ def open_study(config: StudyConfig) -> Study:
     Raises:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
-    dataset = _load(config)
+    dataset = load_table(config)
     loss, metrics = _loss_and_metrics(config, dataset)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
@@ -94,7 +94,12 @@ def open_study(config: StudyConfig) -> Study:
     return Study(config, problem, search_rows, test_rows, splits)
 
 
-def _load(config: StudyConfig) -> Dataset:
+def load_table(config: StudyConfig) -> Dataset:
+    """Load a study's table.
+
+    Raises:
+        TunerError: it cannot be read, or has not the columns that the study file names.
+    """
     data = config.data
     if data.path is not None:
         source = Source("path", data.path)

@@ -8,8 +8,9 @@ from typing import Any
 
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
+from tuner.export.final_record import read_final, to_json
 from tuner.lease import is_driven
-from tuner.records import Params, State, TrialResult
+from tuner.records import Final, Params, State, TrialResult
 from tuner.search.sampling import Asked
 from tuner.search.storage import StudyStore
 
@@ -23,12 +24,14 @@ class StudySummary:
         results: the ended trials by number, without arrays.
         running: the trials that were asked and have not ended, by number.
         driven: whether a process works on them now; otherwise the next run trains them again.
+        final: the final model; None before there is one.
     """
 
     about: Mapping[str, Any]
     results: Mapping[int, TrialResult]
     running: Mapping[int, Params]
     driven: bool = False
+    final: Final | None = None
 
     @property
     def objective(self) -> str:
@@ -66,7 +69,12 @@ class StudySummary:
             _ended(self.results[number]) if number in self.results else _running(number, self.running[number])
             for number in numbers
         ]
-        return {**self.about, "trials": trials, "best": [] if best is None else [best.number]}
+        return {
+            **self.about,
+            "trials": trials,
+            "best": [] if best is None else [best.number],
+            "final": None if self.final is None else to_json(self.final),
+        }
 
 
 def summarise(store: StudyStore) -> StudySummary:
@@ -78,7 +86,7 @@ def summarise(store: StudyStore) -> StudySummary:
     results = store.results()
     asked: Sequence[Asked] = store.asked_trials()
     running = {trial.number: trial.params for trial in asked if trial.number not in results}
-    return StudySummary(store.header().about, results, running)
+    return StudySummary(store.header().about, results, running, final=read_final(store.folder))
 
 
 def read_summary(config: StudyConfig) -> StudySummary:

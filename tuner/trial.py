@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -87,11 +87,13 @@ class PreparedFold:
     Attributes:
         data: the rows of the fold.
         watched: row numbers of ``data.watch`` in the data set.
+        preprocessor: fitted on the training rows.
         target_scaler: undoes the scaling of a regression target; None where the target is not scaled.
     """
 
     data: FoldData
     watched: np.ndarray
+    preprocessor: Preprocessor
     target_scaler: TargetScaler | None
 
 
@@ -104,7 +106,7 @@ def evaluate(task: TrialTask) -> TrialResult:
     started = time.perf_counter()
     blank = TrialResult(number=task.number, state=State.FAILED, params=task.params)
     try:
-        result = _Trial(task).run(blank)
+        result = Course(task).run(blank)
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
@@ -117,12 +119,17 @@ def prepare(problem: Problem, params: Params) -> tuple[PreparedFold, ...]:
 
     The result is kept for the next trial with the same preprocessing.
     """
+    return _prepare(problem, plan_of(problem, params))
+
+
+def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
+    """Return how a trial turns columns into inputs: as the study does, but for what its parameters say."""
     own = {
         name.removeprefix("preprocess.").replace(".", "_"): value
         for name, value in params.items()
         if name.startswith("preprocess.")
     }
-    return _prepare(problem, replace(problem.preprocess, **own))  # type: ignore[arg-type]
+    return replace(problem.preprocess, **own)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4)
@@ -131,13 +138,35 @@ def _prepare(problem: Problem, plan: PreprocessPlan) -> tuple[PreparedFold, ...]
 
 
 def _prepare_fold(problem: Problem, plan: PreprocessPlan, fold: Fold) -> PreparedFold:
-    dataset = problem.dataset
     train, watched = fold.train, fold.score
     if problem.early_stopping is not None and problem.early_stopping.inner:
         seed = derive(problem.seed, "inner", fold.number)
-        train, watched = split_off(dataset, fold.train, INNER_SHARE, seed)
-    preprocessor = Preprocessor(dataset.columns, plan, derive(problem.seed, "preprocess", fold.number))
-    preprocessor.fit(dataset.features.iloc[train])
+        train, watched = split_off(problem.dataset, fold.train, INNER_SHARE, seed)
+    seed = derive(problem.seed, "preprocess", fold.number)
+    return prepare_rows(problem, plan, train=train, watched=watched, scored=fold.score, seed=seed)
+
+
+def prepare_rows(
+    problem: Problem,
+    plan: PreprocessPlan,
+    *,
+    train: np.ndarray,
+    watched: np.ndarray,
+    scored: np.ndarray,
+    seed: int,
+) -> PreparedFold:
+    """Return what one network reads; all that is fitted is fitted on the rows to learn from.
+
+    Args:
+        problem: whose data set it is.
+        plan: how columns become inputs.
+        train: (n_train,) row numbers to learn from.
+        watched: (n_watched,) row numbers that the validation loss is computed on; may be ``scored`` itself.
+        scored: (n_scored,) row numbers to predict after each epoch.
+        seed: of what is random in preprocessing.
+    """
+    dataset = problem.dataset
+    preprocessor = Preprocessor(dataset.columns, plan, seed).fit(dataset.features.iloc[train])
     scaler = TargetScaler().fit(dataset.target[train]) if LOSSES[problem.loss].scales_target else None
     weight = np.ones(len(dataset.target)) if dataset.weight is None else dataset.weight
     weight = weight / weight[train].mean()
@@ -150,9 +179,9 @@ def _prepare_fold(problem: Problem, plan: PreprocessPlan, fold: Fold) -> Prepare
             weight=weight[numbers].astype(np.float32),
         )
 
-    score = rows(fold.score)
-    watch = score if watched is fold.score else rows(watched)
-    return PreparedFold(FoldData(rows(train), watch, score), watched, scaler)
+    score = rows(scored)
+    watch = score if watched is scored else rows(watched)
+    return PreparedFold(FoldData(rows(train), watch, score), watched, preprocessor, scaler)
 
 
 @lru_cache(maxsize=32)
@@ -161,8 +190,13 @@ def _scorer(problem: Problem, metric: str) -> FoldScorer:
     return FoldScorer(metric, problem.head, problem.dataset.target, [fold.score for fold in problem.folds])
 
 
-class _Trial:
-    """The course of one trial: what its epochs add up to."""
+class Course:
+    """The course of one trial: what its epochs add up to.
+
+    Attributes:
+        folds: what the fold networks read.
+        watch: which epoch counts for each fold, and whether training has ended.
+    """
 
     def __init__(self, task: TrialTask) -> None:
         self.task = task
@@ -180,33 +214,36 @@ class _Trial:
 
     def run(self, blank: TrialResult) -> TrialResult:
         """Train until the last epoch, early stopping, pruning or divergence."""
-        problem, task = self.problem, self.task
-        network = MODELS[problem.model].plan(task.params)
+        network = MODELS[self.problem.model].plan(self.task.params)
         n_inputs = self.folds[0].data.train.inputs.shape[1]
-        blank = replace(blank, parameters=count_parameters(network, n_inputs, problem.head))
-        epochs = make_engine(problem.engine).train(
-            network,
-            problem.head,
-            problem.loss,
-            [fold.data for fold in self.folds],
-            epochs=int(task.params.get("epochs", problem.epochs)),
-            seed=derive(problem.seed, "trial", task.number),
-        )
+        blank = replace(blank, parameters=count_parameters(network, n_inputs, self.problem.head))
         state = State.COMPLETE
-        with closing(epochs):
+        with closing(self.epochs()) as epochs:
             for epoch in epochs:
-                problem_found = _divergence(epoch)
-                if problem_found is not None:
-                    return self._failed(blank, problem_found)
-                self._take(epoch)
-                if task.bar.prunes(self.curve):
+                obstacle = divergence(epoch)
+                if obstacle is not None:
+                    return self._failed(blank, obstacle)
+                self.take(epoch)
+                if self.task.bar.prunes(self.curve):
                     state = State.PRUNED
                     break
                 if self.watch.ended:
                     break
         return self._scored(replace(blank, state=state))
 
-    def _take(self, epoch: Epoch) -> None:
+    def epochs(self) -> Generator[Epoch]:
+        """Yield the epochs of the fold networks; the same task yields the same ones to the bit."""
+        problem, task = self.problem, self.task
+        return make_engine(problem.engine).train(
+            MODELS[problem.model].plan(task.params),
+            problem.head,
+            problem.loss,
+            [fold.data for fold in self.folds],
+            epochs=int(task.params.get("epochs", problem.epochs)),
+            seed=derive(problem.seed, "trial", task.number),
+        )
+
+    def take(self, epoch: Epoch) -> None:
         """Add an epoch to the curves and keep the outputs of the folds that it is the best of."""
         scored = self._in_target_units(epoch.scored, [len(fold.data.score) for fold in self.folds])
         values = self.objective(scored)
@@ -287,7 +324,7 @@ class _Trial:
         return placed
 
 
-def _divergence(epoch: Epoch) -> str | None:
+def divergence(epoch: Epoch) -> str | None:
     """Return in which folds the losses or outputs are not finite, or None."""
     finite = np.isfinite(epoch.train_loss) & np.isfinite(epoch.val_loss)
     if finite.all() and np.isfinite(epoch.scored).all():

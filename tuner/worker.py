@@ -1,17 +1,29 @@
-"""A worker: a process that keeps TensorFlow loaded and evaluates one trial after the other.
+"""A worker: a process that keeps TensorFlow loaded, evaluates one trial after the other, and trains final models.
 
 It is started as ``python -m tuner.worker CONNECTION LIFELINE ENGINE`` with two inherited file descriptors. It knows
 neither the study nor its records: a task comes in over the connection, a result goes back.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tuner.errors import TunerError
 from tuner.records import Params
 from tuner.search.pruning import Bar
+
+if TYPE_CHECKING:  # pandas, which TensorFlow should not have to wait for
+    from tuner.final import FinalPlan, Trained
+    from tuner.trial import Problem
 
 READY = "ready"
 """What a worker says once its engine is loaded."""
@@ -42,14 +54,20 @@ def main() -> None:
 def serve(connection: Connection, engine: str) -> None:
     """Load an engine, say so, then answer each order with its result.
 
+    A final model that cannot be trained is answered with the ``TunerError`` that says why.
+
     Args:
-        connection: brings a ``Problem``, then orders for it; perhaps another problem later.
+        connection: brings a ``Problem``, then orders and final plans for it; perhaps another problem later.
         engine: a name in ``ENGINES``.
     """
     from tuner.engines.choice import make_engine
     from tuner.trial import Problem, TrialTask, evaluate
 
-    make_engine(engine)
+    # This module runs as a program, whose classes are not those of the module that the driver imports.
+    from tuner.worker import Order
+
+    with _without_matplotlib():
+        make_engine(engine)
     connection.send(READY)
     problem: Problem | None = None
     while True:
@@ -61,7 +79,37 @@ def serve(connection: Connection, engine: str) -> None:
             problem = message
             continue
         assert problem is not None, "a worker is sent its problem first"
-        connection.send(evaluate(TrialTask(problem, message.number, message.params, message.bar)))
+        if isinstance(message, Order):
+            connection.send(evaluate(TrialTask(problem, message.number, message.params, message.bar)))
+        else:
+            connection.send(_finish(problem, message))
+
+
+@contextmanager
+def _without_matplotlib() -> Iterator[None]:
+    """Keep Keras from importing Matplotlib, which takes half a second and draws nothing here."""
+    if "matplotlib" in sys.modules:
+        yield
+        return
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Python's sign for what cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules["matplotlib"]
+
+
+def _finish(problem: Problem, plan: FinalPlan) -> Trained | TunerError:
+    """Return a final model, or why there is none; the worker goes on in any case."""
+    from tuner.final import train_final
+
+    try:
+        return train_final(problem, plan)
+    except TunerError as error:
+        return error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}, line {last.lineno}"
+        return TunerError(f"the final model could not be trained: {type(error).__name__}: {error} ({place})")
 
 
 def _end_with_driver(lifeline: int) -> None:

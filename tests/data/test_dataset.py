@@ -105,8 +105,8 @@ def test_columns_are_cleaned_to_one_type_a_kind(tmp_path: Path) -> None:
         Column("truth", Kind.BOOLEAN, has_missing=True),
         Column("text", Kind.CATEGORY, ("blue", "red")),
         Column("mixed", Kind.CATEGORY, ("1", "a")),
-        Column("day", Kind.DATETIME, parts=("month", "day", "dayofweek")),
-        Column("moment", Kind.DATETIME, has_missing=True, parts=("hour", "minute")),
+        Column("day", Kind.DATETIME, parts=("month", "day", "dayofweek"), form="ISO8601"),
+        Column("moment", Kind.DATETIME, has_missing=True, parts=("hour", "minute"), form="ISO8601"),
     )
     features = dataset.features
     np.testing.assert_array_equal(features["number"], [1.5, np.nan, 2])

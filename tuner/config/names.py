@@ -11,6 +11,7 @@ from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MIS
 from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
 from tuner.errors import nearest
+from tuner.export.kinds import EXPORTS
 from tuner.model.losses import LATER_LOSSES, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
 from tuner.model.network import MODELS
@@ -72,6 +73,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "search.pruner": Names(
             "a pruner", tuple(PRUNERS), ("hyperband", "percentile", "wilcoxon", "threshold")
         ),
+        "export": Names("a kind of final model", EXPORTS),
     }
 )
 """The keys that take a name."""

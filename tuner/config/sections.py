@@ -170,6 +170,9 @@ class StudySections(Section):
     """How a network is trained."""
     search: SearchSection = SearchSection()
     """How configurations are chosen."""
+    export: Annotated[str, named("export")] = "refit"
+    """The final model: refit (the winner, on all rows of the search), folds (the winner's fold networks, averaged), or
+    ensemble (the best trials, weighted by their out-of-fold predictions)."""
     tracking: TrackingSection = TrackingSection()
     """Where trials are shown."""
     storage: Annotated[str, later("storage")] = "auto"

@@ -29,6 +29,7 @@ FREE_TO_CHANGE: Mapping[str, Any] = {
     "data": {"path"},
     "search_space": True,
     "search": {"trials", "timeout"},
+    "export": True,
     "tracking": True,
     "storage": True,
 }

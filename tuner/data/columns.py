@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
 
-from tuner.data.dates import parse_dates, to_utc, varying_parts
+from tuner.data.dates import find_form, parse_dates, to_utc, varying_parts
 from tuner.errors import DataError
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -38,6 +38,8 @@ class Column:
         has_missing: whether any row lacks a value.
         parts: for ``DATETIME`` those of ``AUTO_DATE_PARTS`` that differ between rows of the data set;
             () otherwise.
+        form: for ``DATETIME`` read from texts, the form of the dates (``tuner.data.dates.find_form``); None
+            otherwise.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Column:
     categories: tuple[str, ...] = ()
     has_missing: bool = False
     parts: tuple[str, ...] = ()
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,8 @@ def describe(values: pd.Series) -> tuple[Column, pd.Series]:
     if kind is Kind.CATEGORY:
         return Column(name, kind, tuple(cleaned.cat.categories), missing), cleaned
     if kind is Kind.DATETIME:
-        return Column(name, kind, (), missing, varying_parts(cleaned)), cleaned
+        form = find_form(values) if is_text(values) else None
+        return Column(name, kind, (), missing, varying_parts(cleaned), form), cleaned
     return Column(name, kind, (), missing), cleaned
 
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, cast
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -43,7 +43,9 @@ class Layout:
     first_line: int | None
 
 
-def read_csv(path: Path, delimiter: str | None) -> tuple[pd.DataFrame, int | None]:
+def read_csv(
+    path: Path, delimiter: str | None, texts: Collection[str] = ()
+) -> tuple[pd.DataFrame, int | None]:
     """Read a CSV file, gzipped or not.
 
     A cell that is empty, ``?`` or one of pandas' words for it (``NA``, ``null``, ...) is missing. Blanks
@@ -53,6 +55,7 @@ def read_csv(path: Path, delimiter: str | None) -> tuple[pd.DataFrame, int | Non
         path: the file; an ending ``.gz`` is unpacked.
         delimiter: the character between cells; None for a comma, or a semicolon or a tab if the header has
             no comma.
+        texts: columns whose cells are texts even where all of them could be numbers, such as ``007``.
 
     Returns:
         The table, and ``Layout.first_line``.
@@ -71,19 +74,30 @@ def read_csv(path: Path, delimiter: str | None) -> tuple[pd.DataFrame, int | Non
             na_values=list(MISSING_WORDS),
             keep_default_na=False,
             index_col=False,
+            dtype=dict.fromkeys(_as_written(path, layout.delimiter, texts), "str"),
             low_memory=False,
         )
     except (ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
     frame.columns = pd.Index([str(name).strip() for name in frame.columns])
-    return tidy_text(frame, decimal_comma=layout.delimiter == ";"), layout.first_line
+    return tidy_text(frame, texts, decimal_comma=layout.delimiter == ";"), layout.first_line
 
 
-def tidy_text(frame: pd.DataFrame, *, decimal_comma: bool) -> pd.DataFrame:
+def _as_written(path: Path, delimiter: str, names: Collection[str]) -> list[str]:
+    """Return those cells of a header that are one of some names once the blanks round them are gone."""
+    if not names:
+        return []
+    with open_text(path) as text:
+        first = next(line for line in text if line.strip())
+    return [cell for cell in next(csv.reader([first], delimiter=delimiter)) if cell.strip() in names]
+
+
+def tidy_text(frame: pd.DataFrame, texts: Collection[str] = (), *, decimal_comma: bool) -> pd.DataFrame:
     """Strip blanks round text cells, and read again as numbers what then turns out to be numbers.
 
     Args:
         frame: the table as pandas read it.
+        texts: columns that stay texts.
         decimal_comma: whether a column of texts such as ``3,5`` holds numbers, as where cells are separated
             by semicolons.
     """
@@ -92,7 +106,10 @@ def tidy_text(frame: pd.DataFrame, *, decimal_comma: bool) -> pd.DataFrame:
     tidied = {}
     for place, name in enumerate(frame.columns):
         text = frame.iloc[:, place]
-        if is_string_dtype(text.dtype) and text.dtype != object:
+        if name in texts:
+            stripped = text.str.strip()
+            tidied[name] = stripped.mask(stripped.isin(MISSING_WORDS))
+        elif is_string_dtype(text.dtype) and text.dtype != object:
             tidied[name] = _tidy(text, decimal_comma)
     return frame.assign(**tidied) if tidied else frame
 

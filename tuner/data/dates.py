@@ -8,6 +8,9 @@ from tuner.data.choices import AUTO_DATE_PARTS, DATE_PARTS
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 
+ISO_FORM = "ISO8601"
+"""pandas' word for any form of ISO 8601."""
+
 SLASHES = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 
 DATE_FORMATS = (
@@ -34,15 +37,22 @@ DATE_FORMATS = (
 
 def parse_dates(values: pd.Series) -> pd.Series | None:
     """Return texts as datetime64[us] values, or None where any text that is not missing is no date."""
+    form = find_form(values)
+    return None if form is None else parse_form(values, form)
+
+
+def find_form(values: pd.Series) -> str | None:
+    """Return the form that all texts have, ``ISO8601`` or one of ``DATE_FORMATS``; None where there is none."""
     first = values.first_valid_index()
     if first is None:
         return None
     example = str(values.loc[first])
     if not any(character.isdigit() for character in example[:40]):
         return None
-    formats = ("ISO8601",) if ISO_DATE.fullmatch(example) else DATE_FORMATS
-    parsed = (_parse(values, form) for form in formats if _parse(pd.Series([example]), form).notna().all())
-    return next((dates for dates in parsed if bool(dates.notna().eq(values.notna()).all())), None)
+    forms = (ISO_FORM,) if ISO_DATE.fullmatch(example) else DATE_FORMATS
+    fitting = (form for form in forms if parse_form(pd.Series([example]), form).notna().all())
+    present = values.notna()
+    return next((form for form in fitting if bool(parse_form(values, form).notna().eq(present).all())), None)
 
 
 def is_ambiguous(values: pd.Series) -> bool:
@@ -57,11 +67,11 @@ def is_ambiguous(values: pd.Series) -> bool:
     dates = parse_dates(values)
     if dates is None:
         return False
-    swapped = (_parse(values, form) for form in DATE_FORMATS if form.startswith("%d/%m/"))
+    swapped = (parse_form(values, form) for form in DATE_FORMATS if form.startswith("%d/%m/"))
     return any(bool(other.notna().eq(values.notna()).all()) and not other.equals(dates) for other in swapped)
 
 
-def _parse(values: pd.Series, form: str) -> pd.Series:
+def parse_form(values: pd.Series, form: str) -> pd.Series:
     """Return texts as UTC without a zone, NaT where one has another form."""
     return to_utc(pd.to_datetime(values, format=form, errors="coerce", utc=True))
 

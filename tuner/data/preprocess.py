@@ -65,7 +65,7 @@ class Preprocessor:
         Raises:
             DataError: the plan leaves no inputs.
         """
-        scaled, unscaled = self._blocks()
+        scaled, unscaled = self.blocks()
         self.scaled_ = tuple(block.fit(frame) for block in scaled)
         self.unscaled_ = tuple(block.fit(frame) for block in unscaled)
         if not scaled and not unscaled:
@@ -110,8 +110,8 @@ class Preprocessor:
     def _numbers(self, frame: pd.DataFrame) -> np.ndarray:
         return np.hstack([block.transform(frame) for block in self.scaled_])
 
-    def _blocks(self) -> tuple[list[Block], list[Block]]:
-        """Return the blocks that are scaled and those that are not, without the ones that have no inputs."""
+    def blocks(self) -> tuple[list[Block], list[Block]]:
+        """Return unfitted blocks: those that are scaled and those that are not, without ones that have no inputs."""
         of_kind = {kind: [column for column in self.columns if column.kind is kind] for kind in Kind}
         scaled: list[Block] = []
         unscaled: list[Block] = []

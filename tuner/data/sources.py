@@ -18,7 +18,7 @@ from tuner.errors import DataError, TunerError, nearest
 from tuner.hooks import load_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import numpy as np
     import pandas as pd
@@ -74,8 +74,13 @@ def read_source(source: Source, folder: Path) -> Table:
     return SOURCES[source.kind](source.value, folder)
 
 
-def read_file(value: str, folder: Path) -> Table:
+def read_file(value: str, folder: Path, texts: Collection[str] = ()) -> Table:
     """Read the file at a path, by its ending.
+
+    Args:
+        value: the path, relative to the folder.
+        folder: such as the study file's.
+        texts: columns whose cells are texts even where a text file's could all be numbers, such as ``007``.
 
     Raises:
         DataError: no such file (with similar names), a folder, no permission, an unknown ending, damaged
@@ -91,7 +96,7 @@ def read_file(value: str, folder: Path) -> Table:
         raise DataError(f"{path}: the ending '{path.suffix}' is not known; one of: {', '.join(FILES)}")
     if not os.access(path, os.R_OK):
         raise DataError(f"{path}: may not be read by this user; change its permissions")
-    table = FILES[ending](path)
+    table = FILES[ending](path, texts)
     _check_names(table)
     return table
 
@@ -147,17 +152,17 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
-def _read_comma(path: Path) -> Table:
-    frame, first_line = read_csv(path, None)
+def _read_comma(path: Path, texts: Collection[str]) -> Table:
+    frame, first_line = read_csv(path, None, texts)
     return Table(frame, None, str(path), first_line)
 
 
-def _read_tab(path: Path) -> Table:
-    frame, first_line = read_csv(path, "\t")
+def _read_tab(path: Path, texts: Collection[str]) -> Table:
+    frame, first_line = read_csv(path, "\t", texts)
     return Table(frame, None, str(path), first_line)
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path, texts: Collection[str]) -> Table:
     import pandas as pd
 
     try:
@@ -166,7 +171,7 @@ def _read_parquet(path: Path) -> Table:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
-def _read_feather(path: Path) -> Table:
+def _read_feather(path: Path, texts: Collection[str]) -> Table:
     import pandas as pd
 
     try:
@@ -175,7 +180,7 @@ def _read_feather(path: Path) -> Table:
         raise DataError(f"{path}: cannot be read as Feather: {error}") from error
 
 
-def _read_npz(path: Path) -> Table:
+def _read_npz(path: Path, texts: Collection[str]) -> Table:
     import zlib
     from zipfile import BadZipFile
 
@@ -307,7 +312,7 @@ def read_python(value: str, folder: Path) -> Table:
     raise DataError(f"data.python: {value} returns {found}; it should return a DataFrame or a tuple (X, y)")
 
 
-FILES: Mapping[str, Callable[[Path], Table]] = MappingProxyType(
+FILES: Mapping[str, Callable[[Path, Collection[str]], Table]] = MappingProxyType(
     {
         ".csv": _read_comma,
         ".csv.gz": _read_comma,
@@ -318,7 +323,7 @@ FILES: Mapping[str, Callable[[Path], Table]] = MappingProxyType(
         ".npz": _read_npz,
     }
 )
-"""The ending of a file's name -> its reader."""
+"""The ending of a file's name -> its reader, a function of the path and the columns that stay texts."""
 
 SKLEARN: Mapping[str, str] = MappingProxyType(
     {

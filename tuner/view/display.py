@@ -17,12 +17,13 @@ from tuner.check import CheckReport
 from tuner.config.study_file import StudyConfig
 from tuner.places import experiment_name, tracking_place
 from tuner.records import State, TrialResult
+from tuner.report.wording import number, param, params, score_of
 from tuner.run import Closed, Event, Note, Opened
 from tuner.study import Study
 from tuner.summary import StudySummary
 from tuner.tasks import Task
+from tuner.view.final import corrected_line, final_line
 from tuner.view.progress import Bar, Lines, Silent, View
-from tuner.view.wording import number, param, params, score_of
 
 TOP = 5
 """How many of the best trials are listed."""
@@ -82,6 +83,8 @@ def show_summary(summary: StudySummary, *, as_json: bool) -> None:
         )
     out.print(table)
     _show_best(summary, out)
+    if summary.final is not None:
+        out.print(Text(final_line(summary.final, summary.objective)))
 
 
 def show_check(report: CheckReport) -> None:
@@ -174,6 +177,12 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
             table.add_row(*shown, Text(params(result.params)))
         out.print(table)
     _show_best(summary, out)
+    if closed.corrected is not None:
+        out.print(Text(corrected_line(closed.corrected, summary.objective)))
+    if summary.final is not None:
+        out.print(
+            Text(final_line(summary.final, summary.objective, _from_here(config.runs_folder / "model")))
+        )
     out.print(Text(f"records: {_from_here(config.runs_folder)}   MLflow: {_mlflow(config)}"))
     if tracking.trouble is not None:
         messages.print(
@@ -183,7 +192,9 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
     if closed.interrupted:
         messages.print(f"interrupted; nothing recorded is lost; continue with: tune run {config.path}")
     else:
-        out.print(Text(f"next: tune show {config.path}   tune ui {config.path}"))
+        out.print(
+            Text(f"next: tune report {config.path}   tune ui {config.path}   tune verify {config.path}")
+        )
 
 
 def _recorded_beside(summary: StudySummary) -> list[str]:

@@ -8,8 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from tuner.records import State, TrialResult
+from tuner.report.wording import duration, score_of
 from tuner.run import Opened
-from tuner.view.wording import duration, score_of
 
 
 class View(Protocol):
