@@ -1,8 +1,10 @@
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from benchmarks.honesty import Outcome, page
 from tuner.config.sections import StudySections
 from tuner.config.study_file import load_config
 
@@ -58,3 +60,11 @@ def test_the_search_space_of_the_front_page_is_one(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text("data: {sklearn: iris}\nsearch_space: space.yaml\n", encoding="utf-8")
     assert "neurons" in load_config(study).space.canonical()["params"]
+
+
+def test_the_table_of_honesty_is_that_of_the_recorded_studies():
+    recorded = json.loads((ROOT / "benchmarks/results/honesty.json").read_text(encoding="utf-8"))
+    table = page([Outcome(**each) for each in recorded])
+    document = (ROOT / "docs/honesty.md").read_text(encoding="utf-8")
+    assert table in document
+    assert len(recorded) >= 20
