@@ -84,6 +84,19 @@ def test_digits_in_a_column_of_categories_stay_texts(tmp_path):
         pd.testing.assert_frame_equal(alone, whole[codes == code].reset_index(drop=True), rtol=1e-5)
 
 
+def test_a_frame_with_blanks_round_texts_and_names_is_read_as_the_csv_file_is(tmp_path):
+    random = np.random.default_rng(0)
+    colours = np.array([" red", "blue ", "?", "green"])[random.integers(0, 4, 90)]
+    frame = pd.DataFrame(
+        {" colour": colours, "x": random.normal(size=90), "y": np.where(colours == " red", "a", "b")}
+    )
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    model_of(tmp_path, target="y", data={"target": "y", "drop": []})
+    from_file = read(tune("predict", tmp_path / "model", tmp_path / "table.csv").out)
+    from_frame = load_model(tmp_path / "model").predict(pd.read_csv(tmp_path / "table.csv"))
+    pd.testing.assert_frame_equal(from_frame, from_file, rtol=1e-5, check_dtype=False)
+
+
 def test_names_that_look_like_markup_paths_or_formulas_are_only_names(tmp_path):
     names = ["<script>alert(1)</script>", "../../x|y", "=cmd()", "größe 大小", 'a"b,c', "`x`\n# y"]
     random = np.random.default_rng(0)

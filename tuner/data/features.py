@@ -19,6 +19,7 @@ from tuner.data.columns import (
     to_floats,
 )
 from tuner.data.dates import is_ambiguous
+from tuner.data.encoders import MOST_ONEHOT
 from tuner.data.roles import Roles
 from tuner.errors import DataError
 
@@ -101,6 +102,11 @@ def _note_doubts(column: Column, values: pd.Series, *, is_time: bool) -> list[st
     if reason:
         notes.append(
             f"column '{name}' looks like an identifier ({reason}): if it is one, name it in data.drop"
+        )
+    if len(column.categories) > MOST_ONEHOT:
+        notes.append(
+            f"column '{name}' has {len(column.categories):,} categories: encoded as onehot, the {MOST_ONEHOT} most "
+            "frequent ones become inputs, and the others count as none of them"
         )
     odd = almost_numbers(column.categories)
     if odd:

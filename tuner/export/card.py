@@ -84,8 +84,8 @@ def _scores(manifest: Manifest) -> Iterator[str]:
             yield f"| {plain(name)} | {_number(value)} | {_number(study.cross_validated.get(name))} |"
     first = manifest.trials[0].number
     yield (
-        f"\nThe cross-validated score is that of trial {first}, the best of {study.trials} trials: it is optimistic, "
-        "since the trial was chosen for it.\n"
+        f"\nThe cross-validated score is that of trial {first}, one of {study.trials} trials; of the best of them "
+        "it is optimistic, since that one was chosen for it.\n"
     )
 
 
@@ -104,9 +104,10 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield "```\ntune predict THIS_FOLDER rows.csv -o predictions.csv\n```\n"
     yield "```python\nimport pandas as pd\nfrom tuner.export.folder import load_model\n"
     yield 'model = load_model("THIS_FOLDER")\nmodel.predict(pd.read_csv("rows.csv"))\n```\n'
+    kind = " Classes are texts, as in `manifest.json`." if manifest.classes else ""
     yield (
-        f"A prediction is a table with a row for each row: {_outputs(manifest)}. The files `model*.keras` are ordinary "
-        "Keras files, `keras.saving.load_model` opens them; they read the inputs that `preprocess*.json` describes.\n"
+        f"A prediction is a table with a row for each row: {_outputs(manifest)}.{kind} The files `model*.keras` are "
+        "ordinary Keras files, `keras.saving.load_model` opens them; they read the inputs that `preprocess*.json` describes.\n"
     )
 
 

@@ -1,7 +1,7 @@
 """Between a user's table and a model: the columns that it reads, and its outputs as columns."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -50,7 +50,7 @@ def read_columns(frame: pd.DataFrame, columns: Sequence[Column], rows: Rows) -> 
     Raises:
         DataError: no rows; columns that are missing or there twice; values of another kind. All of them at once.
     """
-    names = [str(name) for name in frame.columns]
+    names = read_names(frame, {column.name for column in columns})
     problems = _column_problems(names, columns, rows)
     if not len(frame):
         problems.append(f"{rows.place}: the table has no rows")
@@ -66,6 +66,12 @@ def read_columns(frame: pd.DataFrame, columns: Sequence[Column], rows: Rows) -> 
     if problems:
         raise DataError("\n".join(problems[:MOST_PROBLEMS]))
     return pd.DataFrame(cleaned, index=frame.index)
+
+
+def read_names(frame: pd.DataFrame, known: Collection[str]) -> list[str]:
+    """Return the names of a table's columns; one that is unknown loses the blanks round it, as in a CSV file."""
+    names = map(str, frame.columns)
+    return [name if name in known else name.strip() for name in names]
 
 
 def _column_problems(names: Sequence[str], columns: Sequence[Column], rows: Rows) -> list[str]:
@@ -87,7 +93,7 @@ def _column_problems(names: Sequence[str], columns: Sequence[Column], rows: Rows
 def unused_columns(frame: pd.DataFrame, manifest: Manifest) -> list[str]:
     """Return the columns that the model neither reads nor predicts."""
     used = {*(column.name for column in manifest.columns), *manifest.target_names}
-    return [str(name) for name in frame.columns if str(name) not in used]
+    return [name for name in read_names(frame, used) if name not in used]
 
 
 def _numbers(values: pd.Series, column: Column, rows: Rows) -> pd.Series:
@@ -139,7 +145,11 @@ def _dates(values: pd.Series, column: Column, rows: Rows) -> pd.Series:
 
 
 def _categories(values: pd.Series, column: Column, rows: Rows) -> pd.Series:
-    return values
+    """Return categories as they are; a text that the model does not know is read as a CSV file's cell would be."""
+    strange = values.notna() & ~values.isin(column.categories)
+    if is_number(values) or not strange.any():
+        return values
+    return values.astype(object).mask(strange, _stripped(values[strange]).astype(object))
 
 
 CLEANERS: Mapping[Kind, Callable[[pd.Series, Column, Rows], pd.Series]] = MappingProxyType(
