@@ -107,7 +107,8 @@ def _use(manifest: Manifest) -> Iterator[str]:
     kind = " Classes are texts, as in `manifest.json`." if manifest.classes else ""
     yield (
         f"A prediction is a table with a row for each row: {_outputs(manifest)}.{kind} The files `model*.keras` are "
-        "ordinary Keras files, `keras.saving.load_model` opens them; they read the inputs that `preprocess*.json` describes.\n"
+        "ordinary Keras files, `keras.saving.load_model` opens them; they read the inputs that `preprocess*.json` "
+        "describes.\n"
     )
 
 
