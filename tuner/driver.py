@@ -9,7 +9,7 @@ import numpy as np
 
 from tuner.executors import Executor
 from tuner.records import Params, State, TrialResult
-from tuner.search.pruning import Told, make_bar
+from tuner.search.pruning import BY_FOLD, Told, make_bar
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
@@ -17,11 +17,15 @@ from tuner.tracking.tracker import Tracker
 from tuner.trial import TrialTask
 
 
-def told_of(result: TrialResult) -> dict[int, Told]:
-    """Return what a pruner sees of an ended trial, by its number; nothing of one that failed."""
+def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
+    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one that failed."""
     if result.state is State.FAILED:
         return {}
-    return {result.number: Told(result.state is State.COMPLETE, np.array(result.curve))}
+    folds = None
+    if study.config.search.pruner in BY_FOLD:
+        folds = store.curves(result.number).get(f"val_{study.objective}")
+    complete = result.state is State.COMPLETE
+    return {result.number: Told(result.number, complete, np.array(result.curve), folds)}
 
 
 def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told]) -> TrialTask:
@@ -38,6 +42,7 @@ def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told
     bar = make_bar(
         search.pruner,
         [told[earlier] for earlier in range(number - search.window + 1) if earlier in told],
+        number=number,
         epochs=int(params.get("epochs", problem.epochs)),
         maximize=study.direction == "maximize",
     )
@@ -125,6 +130,8 @@ class Driver:
         ):
             return None
         asked = self._sampling.ask(self._outcomes)
+        if asked is None:
+            return None
         self._store.asked(asked)
         self._n_asked += 1
         return asked
@@ -137,4 +144,4 @@ class Driver:
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
         self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
-        self._told |= told_of(result)
+        self._told |= told_of(self._study, self._store, result)

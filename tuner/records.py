@@ -13,6 +13,11 @@ Params = Mapping[str, ParamValue]
 """A trial's parameters; one whose ``when`` does not hold is absent."""
 
 
+def key_of(params: Params) -> tuple[tuple[str, str], ...]:
+    """Return what two trials with the same parameters have alike; true, 1 and 1.0 are different values."""
+    return tuple(sorted((name, repr(value)) for name, value in params.items()))
+
+
 class State(StrEnum):
     """How a trial stands."""
 

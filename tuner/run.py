@@ -17,9 +17,10 @@ from tuner.header import check_unchanged, make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.places import experiment_name, tracking_place
-from tuner.records import TrialResult
+from tuner.records import TrialResult, key_of
 from tuner.report.selection import Corrected
 from tuner.report.winner import corrected_score
+from tuner.search.grid import Grid
 from tuner.search.storage import Header, StudyStore
 from tuner.space.ranges import Constant
 from tuner.space.space import stem
@@ -194,6 +195,10 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
     The tracker comes first: where it cannot be reached, nothing was begun and nothing set aside.
     """
     notes = list(study.dataset.notes)
+    n_trials = asked.n_trials
+    if study.config.search.sampler == "grid":
+        n_trials, note = _within_grid(study.config, n_trials)
+        notes.append(note)
     goes_on = store.exists and not asked.fresh
     if goes_on:
         header = store.header()
@@ -207,7 +212,16 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
         if store.exists:
             notes.append(f"the earlier study was moved to {store.set_aside()}")
         store.create(header, maximize=study.direction == "maximize")
-    return Opened(study, asked.n_trials, summarise(store), tuple(notes)), tracker
+    return Opened(study, n_trials, summarise(store), tuple(notes)), tracker
+
+
+def _within_grid(config: StudyConfig, n_trials: int) -> tuple[int, str]:
+    """Return how many trials there will be, and a sentence on the grid."""
+    size = Grid(config.space, config.search.seed).size
+    given = (config.space.default(), *config.first)
+    most = size + len(given) - len({key_of(params) for params in given})
+    tried = "all are tried" if n_trials >= most else f"{n_trials} trials, spread evenly"
+    return min(n_trials, most), f"the grid has {size:,} combinations; {tried}"
 
 
 def make_card(study: Study, header: Header) -> StudyCard:

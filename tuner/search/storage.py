@@ -129,6 +129,11 @@ class StudyStore:
         outputs = arrays.pop("outputs", None)
         return replace(_from_json(trial), curves=arrays, oof=outputs)
 
+    def curves(self, number: int) -> dict[str, np.ndarray]:
+        """Return an ended trial's curves by fold alone, without asking the database."""
+        with np.load(self._arrays_path(number)) as arrays:
+            return {name: arrays[name] for name in arrays.files if name != "outputs"}
+
     def outputs(self, number: int) -> np.ndarray | None:
         """Return an ended trial's out-of-fold predictions alone, without asking the database; None without any."""
         with np.load(self._arrays_path(number)) as arrays:
