@@ -142,7 +142,7 @@ def _chosen(config: StudyConfig, summary: StudySummary, trial: int | None) -> in
             f"trial {trial} of study '{config.name}' failed ({result.reason}: {result.message}) and left nothing to "
             "compare; choose another one with --trial N"
         )
-    return trial
+    return result.trained_as
 
 
 def _load(store: StudyStore, number: int) -> TrialResult:

@@ -1,7 +1,7 @@
 """The records of a study: its trials in Optuna's database, their curves and predictions in files beside it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import DatabaseError
 
 from tuner.errors import TunerError
-from tuner.records import Reason, State, TrialResult
+from tuner.records import Params, Reason, State, TrialResult
 from tuner.search.sampling import Asked
 
 _OPTUNA_STATES = {
@@ -45,6 +45,8 @@ class Header:
         versions: of the libraries whose arithmetic the result depends on.
         about: what ``tune show`` says of the study: task, objective, rows, columns, seed.
         machine: where it was started: python, system, processor, instructions; empty where that is not known.
+        given: configurations from another study, tried after the default one and the study file's ``first``.
+        origin: that study's ``name`` and ``id``; empty where there is none.
     """
 
     id: str
@@ -55,6 +57,8 @@ class Header:
     versions: Mapping[str, str]
     about: Mapping[str, Any]
     machine: Mapping[str, str] = field(default_factory=dict)
+    given: Sequence[Params] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 class StudyStore:
@@ -88,7 +92,8 @@ class StudyStore:
 
     def header(self) -> Header:
         """Return what the study was started with."""
-        return Header(**self._opened().user_attrs["header"])
+        recorded = dict(self._opened().user_attrs["header"])
+        return Header(given=tuple(recorded.pop("given", ())), **recorded)
 
     def asked(self, asked: Asked) -> None:
         """Record a trial's parameters; in the order of the numbers."""
@@ -236,6 +241,7 @@ _SCALARS = (
     "seconds",
     "parameters",
     "message",
+    "same_as",
 )
 
 
