@@ -78,7 +78,7 @@ class Driver:
             seed=search.seed,
             window=search.window,
             maximize=self._maximize,
-            first=(*study.config.first, *store.header().given),
+            first=(*study.config.first, *map(study.config.space.complete, store.header().given)),
         )
         self._outcomes: dict[int, Outcome] = {}
         self._told: dict[int, Told] = {}

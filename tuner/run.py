@@ -13,7 +13,8 @@ from tuner.driver import Driver
 from tuner.errors import TunerError
 from tuner.executors import Executor, InProcess
 from tuner.export.serving import served_model
-from tuner.header import check_unchanged, make_header, other_versions
+from tuner.growth import check_continues
+from tuner.header import make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.origin import Start, check_origin, start_from
@@ -203,10 +204,16 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
     """
     notes = list(study.dataset.notes)
     n_trials = asked.n_trials
+    grown: tuple[str, ...] = ()
     goes_on = store.exists and not asked.fresh
     if goes_on:
         header = store.header()
-        check_unchanged(study, header)
+        tried = {trial.number: trial.params for trial in store.asked_trials()}
+        grown = check_continues(study, header, tried)
+        if grown:
+            header = replace(header, config=study.config.canonical())
+            kept = f"its {len(tried)} trials are kept"
+            notes.append(f"the search space has changed, {kept}: {'; '.join(grown)}")
         if asked.origin is not None:
             check_origin(study.config, header, asked.origin)
         notes += other_versions(header)
@@ -219,6 +226,8 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
         notes.append(note)
     tracker = MlflowTracker(*tracking_place(study.config))
     tracker.started(make_card(study, header), list(store.results()) if goes_on else [], store.load)
+    if grown:
+        store.grow(header, study.config.space)
     if not goes_on:
         if store.exists:
             notes.append(f"the earlier study was moved to {store.set_aside()}")

@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from tuner.errors import TunerError
 from tuner.records import Params, Reason, State, TrialResult
+from tuner.search.samplers import distribution_of
 from tuner.search.sampling import Asked
+from tuner.space.space import SearchSpace
 
 _OPTUNA_STATES = {
     State.COMPLETE: TrialState.COMPLETE,
@@ -28,6 +32,14 @@ _OPTUNA_STATES = {
 
 DATABASE = "study.db"
 """The database's name in a study's folder."""
+
+_PARAMS = text(
+    "SELECT param_id, param_name, param_value, distribution_json FROM trial_params "
+    "WHERE trial_id IN (SELECT trial_id FROM trials WHERE study_id = :study)"
+)
+_REDRAWN = text(
+    "UPDATE trial_params SET param_value = :value, distribution_json = :distribution WHERE param_id = :id"
+)
 
 _LOCK_SECONDS = 60  # how long a write waits while another process, a viewer say, reads the database
 
@@ -94,6 +106,30 @@ class StudyStore:
         """Return what the study was started with."""
         recorded = dict(self._opened().user_attrs["header"])
         return Header(given=tuple(recorded.pop("given", ())), **recorded)
+
+    def grow(self, header: Header, space: SearchSpace) -> None:
+        """Go on with a space that all recorded trials lie in, and that its parameters are drawn from since.
+
+        Optuna refuses a parameter whose options are not those of the trials before. So what these record as their
+        options and ranges becomes that of the new space, all of it or nothing; values stay as they are.
+        """
+        storage = self._connect()
+        study_id = storage.get_study_id_from_name(self._name)
+        with storage.engine.begin() as connection:
+            for row in connection.execute(_PARAMS, {"study": study_id}).all():
+                param = space.parameter(row.param_name)
+                distribution = None if param is None else distribution_of(param)
+                if distribution is None:
+                    continue
+                value = json_to_distribution(row.distribution_json).to_external_repr(row.param_value)
+                changed = {
+                    "id": row.param_id,
+                    "value": distribution.to_internal_repr(value),
+                    "distribution": distribution_to_json(distribution),
+                }
+                connection.execute(_REDRAWN, changed)
+        self.close()  # Optuna remembers trials as it read them
+        self._opened().set_user_attr("header", asdict(header))
 
     def asked(self, asked: Asked) -> None:
         """Record a trial's parameters; in the order of the numbers."""
