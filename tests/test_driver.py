@@ -317,3 +317,69 @@ def test_trained_networks_give_the_same_table_side_by_side(tmp_path, networks):
     study, expected = networks
     drive(study, tmp_path, _Threads(study.problem.engine), N_TRIALS)
     assert table(study, tmp_path) == expected
+
+
+NARROW = {
+    "layers": {"type": "int", "low": 1, "high": 2},
+    "optimizer": {"type": "choice", "options": ["sgd", "momentum", "adam"]},
+    "learning_rate": 0.01,
+}
+
+
+class Counts:
+    """Passes trials on and keeps their numbers."""
+
+    def __init__(self, inner: Executor) -> None:
+        self.slots = inner.slots
+        self._inner = inner
+        self.numbers: list[int] = []
+
+    def submit(self, task: TrialTask) -> Future[TrialResult]:
+        self.numbers.append(task.number)
+        return self._inner.submit(task)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def narrow(folder: Path) -> Study:
+    search = {"trials": MANY, "window": 3, "pruner": "halving", "sampler": "random"}
+    return study_of(folder, search_space=NARROW, search=search, training={"epochs": 12}, objective="accuracy")
+
+
+def test_a_trial_with_the_parameters_of_an_earlier_one_that_it_may_know_of_is_answered_from_its_record(
+    tmp_path,
+):
+    study = narrow(tmp_path)
+    counts = Counts(AtOnce())
+    told = drive(study, tmp_path / "records", counts, MANY)
+    assert sorted(told) == list(range(MANY))
+    with closing(StudyStore(tmp_path / "records", study.config.name)) as store:
+        results = store.results()
+        answered = {number for number, result in results.items() if result.same_as is not None}
+        assert answered == set(range(MANY)) - set(counts.numbers)
+        assert len(answered) > MANY // 3
+        for number, result in results.items():
+            alike = [
+                other.number
+                for other in results.values()
+                if other.params == result.params and other.state is not State.FAILED
+            ]
+            known = [other for other in alike if other <= number - 3]
+            assert result.same_as == (alike[0] if known else None)
+            if known:
+                first = store.load(alike[0])
+                assert (result.values, result.curve, result.state) == (first.values, first.curve, first.state)
+                assert (result.seconds, result.message) == (0.0, f"same parameters as trial {alike[0]}")
+
+
+def test_which_trials_are_answered_depends_neither_on_the_pace_nor_on_restarts(tmp_path):
+    study = narrow(tmp_path)
+    drive(study, tmp_path / "once", AtOnce(), MANY)
+    drive(study, tmp_path / "threads", OutOfOrder(3, seed=1), MANY)
+    told: list[int] = []
+    while len(told) < MANY:
+        told += drive(study, tmp_path / "killed", EndsAfter(AtOnce(), 1), MANY)
+    expected = table(study, tmp_path / "once")
+    assert table(study, tmp_path / "threads") == expected
+    assert table(study, tmp_path / "killed") == expected

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tuner.config.study_file import StudyConfig
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
-from tuner.header import check_unchanged
+from tuner.growth import check_continues
 from tuner.model.network import MODELS, count_parameters
 from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
@@ -62,7 +62,8 @@ def check_study(config: StudyConfig) -> CheckReport:
     study = open_study(config)
     with closing(StudyStore(config.runs_folder, config.name)) as store:
         if store.exists:
-            check_unchanged(study, store.header())
+            tried = {trial.number: trial.params for trial in store.asked_trials()}
+            check_continues(study, store.header(), tried)
     uri, _ = tracking_place(config)
     if uri.startswith(("http://", "https://")):
         find_experiment(connect(uri), uri, experiment_name(config))

@@ -64,6 +64,12 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; the old study is kept under a dated name.")
     ] = False,
+    origin: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="STUDY", help="Try the best configurations of this other study first."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
 ) -> None:
     """Search, or continue a search that is unfinished."""
@@ -83,7 +89,7 @@ def run(
     from tuner.run import run_study
     from tuner.view.display import show_run
 
-    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, executor=worker)
+    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=worker)
     closed = show_run(events, config, quiet=quiet)
     if closed.interrupted:
         raise typer.Exit(INTERRUPTED)

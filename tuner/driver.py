@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 
 from tuner.executors import Executor
-from tuner.records import Params, State, TrialResult
-from tuner.search.pruning import Told, make_bar
+from tuner.records import Params, State, TrialResult, key_of
+from tuner.search.pruning import BY_FOLD, Told, make_bar
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
@@ -17,11 +18,15 @@ from tuner.tracking.tracker import Tracker
 from tuner.trial import TrialTask
 
 
-def told_of(result: TrialResult) -> dict[int, Told]:
-    """Return what a pruner sees of an ended trial, by its number; nothing of one that failed."""
+def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
+    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one that failed."""
     if result.state is State.FAILED:
         return {}
-    return {result.number: Told(result.state is State.COMPLETE, np.array(result.curve))}
+    folds = None
+    if study.config.search.pruner in BY_FOLD:
+        folds = store.curves(result.number).get(f"val_{study.objective}")
+    complete = result.state is State.COMPLETE
+    return {result.number: Told(result.number, complete, np.array(result.curve), folds)}
 
 
 def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told]) -> TrialTask:
@@ -38,6 +43,7 @@ def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told
     bar = make_bar(
         search.pruner,
         [told[earlier] for earlier in range(number - search.window + 1) if earlier in told],
+        number=number,
         epochs=int(params.get("epochs", problem.epochs)),
         maximize=study.direction == "maximize",
     )
@@ -48,7 +54,8 @@ class Driver:
     """Brings a study to a number of trials.
 
     Trial n is asked with the knowledge of exactly the trials 0 .. n - window, and judged against them, however many
-    have ended by then. So the table of trials does not depend on the executor's pace or on restarts.
+    have ended by then. So the table of trials does not depend on the executor's pace or on restarts. A trial whose
+    parameters are those of one of them is not trained: that one's record is the answer.
 
     Args:
         study: what is searched.
@@ -71,10 +78,13 @@ class Driver:
             seed=search.seed,
             window=search.window,
             maximize=self._maximize,
-            first=study.config.first,
+            first=(*study.config.first, *map(study.config.space.complete, store.header().given)),
         )
         self._outcomes: dict[int, Outcome] = {}
         self._told: dict[int, Told] = {}
+        self._tried: dict[
+            tuple[tuple[str, str], ...], int
+        ] = {}  # what was not a failure -> the first trial of it
         for result in store.results().values():
             self._remember(result)
         self._waiting: list[Asked] = []
@@ -105,6 +115,11 @@ class Driver:
                 asked = self._next(n_trials)
                 if asked is None:
                     break
+                answer = self._answer(asked)
+                if answer is not None:
+                    self._record(answer)
+                    yield answer
+                    continue
                 task = make_task(self._study, asked.number, asked.params, self._told)
                 with training():
                     running.add(self._executor.submit(task))
@@ -125,9 +140,28 @@ class Driver:
         ):
             return None
         asked = self._sampling.ask(self._outcomes)
+        if asked is None:
+            return None
         self._store.asked(asked)
         self._n_asked += 1
         return asked
+
+    def _answer(self, asked: Asked) -> TrialResult | None:
+        """Return the result of the first trial with the same parameters that this one may know of, if there is one.
+
+        A trial that failed is no answer. Which trial it is does not depend on the pace: all that may be known of are.
+        """
+        earlier = self._tried.get(key_of(asked.params))
+        if earlier is None or earlier > asked.number - self._window:
+            return None
+        return replace(
+            self._store.load(earlier),
+            number=asked.number,
+            params=asked.params,
+            seconds=0.0,
+            message=f"same parameters as trial {earlier}",
+            same_as=earlier,
+        )
 
     def _record(self, result: TrialResult) -> None:
         self._store.ended(result)
@@ -137,4 +171,7 @@ class Driver:
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
         self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
-        self._told |= told_of(result)
+        if result.state is not State.FAILED:
+            key = key_of(result.params)
+            self._tried[key] = min(result.number, self._tried.get(key, result.number))
+        self._told |= told_of(self._study, self._store, result)

@@ -13,6 +13,11 @@ Params = Mapping[str, ParamValue]
 """A trial's parameters; one whose ``when`` does not hold is absent."""
 
 
+def key_of(params: Params) -> tuple[tuple[str, str], ...]:
+    """Return what two trials with the same parameters have alike; true, 1 and 1.0 are different values."""
+    return tuple(sorted((name, repr(value)) for name, value in params.items()))
+
+
 class State(StrEnum):
     """How a trial stands."""
 
@@ -55,10 +60,12 @@ class TrialResult:
         seconds: wall time of the evaluation.
         parameters: trainable weights of one fold's network.
         reason: why a failed trial failed.
-        message: a sentence on the reason.
+        message: a sentence on the reason, or on the trial that the result is taken from.
         oof: (n_repeats, n_rows, n_units) outputs for each row of the data set while it was scored, float32, or
             float64 where a regression target was scaled back, so that scores can be computed from them; NaN for
             rows that were not; complete trials only.
+        same_as: the earlier trial whose record answers for this one, since its parameters are the same; None where the
+            trial was trained.
     """
 
     number: int
@@ -77,6 +84,12 @@ class TrialResult:
     reason: Reason | None = None
     message: str | None = None
     oof: np.ndarray | None = None
+    same_as: int | None = None
+
+    @property
+    def trained_as(self) -> int:
+        """The number of the trial that was trained, from which the seeds of its networks derive."""
+        return self.number if self.same_as is None else self.same_as
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What ``tune run`` does: open a study, take up its records where they are, search, and close them."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
 from tuner.conclude.final_model import is_folder_of, make_final, model_folder, recorded
 from tuner.conclude.members import choose_members
@@ -13,13 +13,16 @@ from tuner.driver import Driver
 from tuner.errors import TunerError
 from tuner.executors import Executor, InProcess
 from tuner.export.serving import served_model
-from tuner.header import check_unchanged, make_header, other_versions
+from tuner.growth import check_continues
+from tuner.header import make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
+from tuner.origin import Start, check_origin, start_from
 from tuner.places import experiment_name, tracking_place
-from tuner.records import TrialResult
+from tuner.records import Params, TrialResult, key_of
 from tuner.report.selection import Corrected
 from tuner.report.winner import corrected_score
+from tuner.search.grid import Grid
 from tuner.search.storage import Header, StudyStore
 from tuner.space.ranges import Constant
 from tuner.space.space import stem
@@ -38,11 +41,13 @@ class Request:
         n_trials: how many trials the study is to have.
         seconds: after them no trial starts; None for no such bound.
         fresh: whether records that are there are set aside.
+        origin: the file of a study whose best configurations are tried first; None for none.
     """
 
     n_trials: int
     seconds: float | None
     fresh: bool
+    origin: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ def run_study(
     trials: int | None = None,
     timeout: float | None = None,
     fresh: bool = False,
+    origin: Path | None = None,
     executor: Executor | None = None,
 ) -> Generator[Event]:
     """Search until the study has its trials; take up what an earlier run has left.
@@ -110,6 +116,8 @@ def run_study(
         trials: how many trials the study is to have; None for the number in the file.
         timeout: seconds after which no trial starts; None for those in the file.
         fresh: whether records of the study that are there are moved to a dated folder first.
+        origin: the file of another study, whose best configurations are tried after the default one and ``first``; it
+            belongs to the study, so that one which goes on takes no other.
         executor: evaluates the trials, and is closed at the end; None for this process.
 
     Raises:
@@ -120,6 +128,7 @@ def run_study(
         n_trials=trials or config.search.trials,
         seconds=config.search.timeout if timeout is None else timeout,
         fresh=fresh,
+        origin=origin,
     )
     with closing(executor or InProcess(config.engine.name)) as workers:
         study = open_study(config)
@@ -194,20 +203,45 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
     The tracker comes first: where it cannot be reached, nothing was begun and nothing set aside.
     """
     notes = list(study.dataset.notes)
+    n_trials = asked.n_trials
+    grown: tuple[str, ...] = ()
     goes_on = store.exists and not asked.fresh
     if goes_on:
         header = store.header()
-        check_unchanged(study, header)
+        tried = {trial.number: trial.params for trial in store.asked_trials()}
+        grown = check_continues(study, header, tried)
+        if grown:
+            header = replace(header, config=study.config.canonical())
+            kept = f"its {len(tried)} trials are kept"
+            notes.append(f"the search space has changed, {kept}: {'; '.join(grown)}")
+        if asked.origin is not None:
+            check_origin(study.config, header, asked.origin)
         notes += other_versions(header)
     else:
-        header = make_header(study)
+        start = Start() if asked.origin is None else start_from(study.config, asked.origin)
+        notes += start.notes
+        header = replace(make_header(study), given=start.given, origin=start.origin or {})
+    if study.config.search.sampler == "grid":
+        n_trials, note = _within_grid(study.config, header.given, asked.n_trials)
+        notes.append(note)
     tracker = MlflowTracker(*tracking_place(study.config))
     tracker.started(make_card(study, header), list(store.results()) if goes_on else [], store.load)
+    if grown:
+        store.grow(header, study.config.space)
     if not goes_on:
         if store.exists:
             notes.append(f"the earlier study was moved to {store.set_aside()}")
         store.create(header, maximize=study.direction == "maximize")
-    return Opened(study, asked.n_trials, summarise(store), tuple(notes)), tracker
+    return Opened(study, n_trials, summarise(store), tuple(notes)), tracker
+
+
+def _within_grid(config: StudyConfig, others: Sequence[Params], n_trials: int) -> tuple[int, str]:
+    """Return how many trials there will be, and a sentence on the grid."""
+    size = Grid(config.space, config.search.seed).size
+    given = (config.space.default(), *config.first, *others)
+    most = size + len(given) - len({key_of(params) for params in given})
+    tried = "all are tried" if n_trials >= most else f"{n_trials} trials, spread evenly"
+    return min(n_trials, most), f"the grid has {size:,} combinations; {tried}"
 
 
 def make_card(study: Study, header: Header) -> StudyCard:

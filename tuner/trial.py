@@ -224,7 +224,7 @@ class Course:
                 if obstacle is not None:
                     return self._failed(blank, obstacle)
                 self.take(epoch)
-                if self.task.bar.prunes(self.curve):
+                if self.task.bar.prunes(self.curve, self.curves[f"val_{self.problem.metrics[0]}"]):
                     state = State.PRUNED
                     break
                 if self.watch.ended:

@@ -17,6 +17,7 @@ from tuner.executors import Executor, InProcess
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification
+from tuner.search.pruning import Told
 from tuner.search.storage import Header, StudyStore
 from tuner.search.verification import write_verification
 from tuner.study import Study, load_table, open_study
@@ -116,7 +117,7 @@ def verify_trial(
         found = (
             _refuted(summary, recorded, study)
             if isinstance(study, list)
-            else _compared(study, summary, recorded, tuple(elsewhere(header)), worker, begins)
+            else _compared(study, store, summary, recorded, tuple(elsewhere(header)), worker, begins)
         )
         _record(config.runs_folder, found.verification)
         return found
@@ -141,7 +142,7 @@ def _chosen(config: StudyConfig, summary: StudySummary, trial: int | None) -> in
             f"trial {trial} of study '{config.name}' failed ({result.reason}: {result.message}) and left nothing to "
             "compare; choose another one with --trial N"
         )
-    return trial
+    return result.trained_as
 
 
 def _load(store: StudyStore, number: int) -> TrialResult:
@@ -181,6 +182,7 @@ def _refuted(summary: StudySummary, recorded: TrialResult, found: list[str]) -> 
 
 def _compared(
     study: Study,
+    store: StudyStore,
     summary: StudySummary,
     recorded: TrialResult,
     others: tuple[str, ...],
@@ -189,7 +191,9 @@ def _compared(
 ) -> Verified:
     """Train the trial with the bar that it was judged by, and compare."""
     begins(f"training trial {recorded.number} again; it took {recorded.seconds:.1f} s")
-    told = {number: each for result in summary.results.values() for number, each in told_of(result).items()}
+    told: dict[int, Told] = {}
+    for result in summary.results.values():
+        told |= told_of(study, store, result)
     again = worker.submit(make_task(study, recorded.number, recorded.params, told)).result()
     compared = tuple(compare(recorded, again, study.objective))
     tolerances = _tolerances(study, recorded) if others else ()

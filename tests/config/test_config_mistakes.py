@@ -172,7 +172,7 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
         (SMALL + "search: {timeout: 0s}\n", "3: search.timeout: '0s' is not a time; "),
         (
             SMALL + "search: {sampler: tpee}\n",
-            "3: search.sampler: 'tpee' is not a sampler; one of: tpe, random; did ",
+            "3: search.sampler: 'tpee' is not a sampler; one of: tpe, random, grid, ",
         ),
         (SMALL + "search: {window: 0}\n", "3: search.window: 0 is too small; at least 1"),
         (SMALL + "search: {seed: -1}\n", "3: search.seed: -1 is too small; at least 0"),

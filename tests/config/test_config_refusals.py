@@ -1,18 +1,20 @@
 """What a later version brings is refused, never ignored; all problems are told at once, each at its place."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tuner.config.names import LATER_KEYS, NAMES
+from tuner.config.names import EXTRAS, LATER_KEYS, NAMES
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.engines.choice import ENGINES
 from tuner.errors import StudyFileError
-from tuner.search.sampling import SAMPLERS
+from tuner.search.samplers import SAMPLERS
 
 SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
+SEARCHED = "data: {sklearn: iris}\nsearch_space: {layers: {type: int, low: 1, high: 2}}\n"
 
 
 def load(folder: Path, content: str) -> StudyConfig:
@@ -66,6 +68,35 @@ def test_the_value_that_asks_for_nothing_is_accepted(tmp_path, key):
 def test_the_names_a_study_file_takes_are_those_that_work():
     assert set(NAMES["search.sampler"].now) == set(SAMPLERS)
     assert set(NAMES["training.engine"].now) == {"auto", *ENGINES}
+
+
+# Samplers that a space does not suit
+
+
+def test_a_grid_of_ranges_without_steps_is_refused_with_the_names_of_the_parameters(tmp_path):
+    ranges = (
+        "dropout: {type: float, low: 0.0, high: 0.5}, l2: {type: float, low: 1e-4, high: 1e-1, log: true}"
+    )
+    space = f"search_space: {{layers: 1, {ranges}, batch_size: {{type: choice, options: [16, 32]}}}}\n"
+    found = problems_of(tmp_path, "data: {sklearn: iris}\n" + space + "search: {sampler: grid}\n")
+    assert [line.partition(": sampler")[0] for line in found] == [
+        "study.yaml:3: search.sampler: dropout",
+        "study.yaml:3: search.sampler: l2",
+    ]
+    assert "give the range a step" in found[0]
+    assert "a log range has none" in found[1]
+
+
+@pytest.mark.parametrize(("sampler", "package"), EXTRAS.items())
+def test_a_sampler_whose_package_is_missing_is_refused_with_the_name_of_its_extra(tmp_path, sampler, package):
+    if find_spec(package) is not None:
+        load(tmp_path, SEARCHED + f"search: {{sampler: {sampler}}}\n")
+        return
+    [found] = problems_of(tmp_path, SEARCHED + f"search: {{sampler: {sampler}}}\n")
+    assert found == (
+        f"study.yaml:3: search.sampler: '{sampler}' needs the package {package}, which is not installed; "
+        f"type: pip install 'tuner[{sampler}]'"
+    )
 
 
 # Several problems

@@ -146,7 +146,7 @@ def _complete_trial(config: StudyConfig, store: StudyStore, number: int) -> Tria
     results = store.results()
     result = results.get(number)
     if result is not None and result.state is State.COMPLETE:
-        return result
+        return results[result.trained_as]
     if result is not None:
         why = f"was {result.state}" if result.state is State.PRUNED else f"failed ({result.reason})"
         found = f"trial {number} {why}, so it has no model"

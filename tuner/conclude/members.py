@@ -73,7 +73,8 @@ def plan_final(
 
 def _weights(study: Study, store: StudyStore, summary: StudySummary) -> dict[int, float]:
     """Return trial -> weight of the ensemble of the best trials."""
-    candidates = [result.number for result in summary.ranked()[:MOST_CANDIDATES]]
+    trained = [result.number for result in summary.ranked() if result.same_as is None]
+    candidates = trained[:MOST_CANDIDATES]
     problem = study.problem
     return greedy_ensemble(
         ((number, _outputs(store, number)) for number in candidates),

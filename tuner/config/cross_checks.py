@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tuner.config.names import NAMES, SEARCHABLE_PREPROCESS
+from tuner.config.names import EXTRAS, NAMES, SEARCHABLE_PREPROCESS
 from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem
 from tuner.data.sources import FILES, SOURCES, file_ending
@@ -16,7 +17,9 @@ from tuner.model.losses import LOSSES, losses_for
 from tuner.model.metrics import metrics_for
 from tuner.model.network import MODELS, name_problem
 from tuner.records import ParamValue
-from tuner.space.space import SearchSpace
+from tuner.search.grid import grid_problems
+from tuner.space.ranges import FloatParam, IntParam
+from tuner.space.space import SearchSpace, always_there
 from tuner.space.space_file import Domain
 from tuner.tasks import Task
 from tuner.yaml_lines import KeyPath
@@ -41,6 +44,12 @@ def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> I
         choose_engine(study.training.engine, study.training.model)
     except ValueError as error:
         yield ("training", "engine"), str(error)
+    if (package := EXTRAS.get(study.search.sampler)) is not None and find_spec(package) is None:
+        way_out = f"type: pip install 'tuner[{study.search.sampler}]'"
+        yield (
+            ("search", "sampler"),
+            f"'{study.search.sampler}' needs the package {package}, which is not installed; {way_out}",
+        )
     if isinstance(study.test, str) and (problem := _file_problem(study.test, folder)) is not None:
         yield ("test",), problem
 
@@ -129,6 +138,13 @@ def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str,
     for number, entry in enumerate(study.search.first):
         for name, message in space.problems(entry):
             yield ("search", "first", number, name), message
+    if study.search.sampler == "grid":
+        for name, message in grid_problems(space):
+            yield ("search", "sampler"), f"{name}: {message}"
+    if study.search.sampler == "cmaes" and not any(
+        isinstance(space.parameter(name), (IntParam, FloatParam)) for name in always_there(space)
+    ):
+        yield ("search", "sampler"), "'cmaes' needs a number without a condition; write tpe, or search one"
     training = given.get("training")
     if "epochs" in space.params and isinstance(training, dict) and "epochs" in training:
         yield ("training", "epochs"), "the search space has epochs too; give it in one place"

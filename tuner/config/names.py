@@ -68,11 +68,9 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "training.early_stopping.scope": Names("a scope", ("mean", "fold")),
         "training.early_stopping.rows": Names("a choice of rows", ("fold", "inner")),
         "search.sampler": Names(
-            "a sampler", ("tpe", "random"), ("grid", "qmc", "cmaes", "gp", "nsga2", "nsga3")
+            "a sampler", ("tpe", "random", "grid", "qmc", "cmaes", "gp", "nsga2", "nsga3")
         ),
-        "search.pruner": Names(
-            "a pruner", tuple(PRUNERS), ("hyperband", "percentile", "wilcoxon", "threshold")
-        ),
+        "search.pruner": Names("a pruner", tuple(PRUNERS)),
         "export": Names("a kind of final model", EXPORTS),
     }
 )
@@ -90,6 +88,9 @@ LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
     }
 )
 """Keys whose function a later version brings, and the values that ask for nothing."""
+
+EXTRAS: Mapping[str, str] = MappingProxyType({"cmaes": "cmaes", "gp": "torch"})
+"""The samplers that need a package which is not installed with tuner; the extra has the sampler's name."""
 
 SEARCHABLE_PREPROCESS = (
     "preprocess.numeric",

@@ -5,18 +5,16 @@ The sampler works on a study in memory that is brought, before each ask, to what
 the pace of workers changes what is sampled.
 """
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from tuner.records import Params, State
+from tuner.search.samplers import SAMPLERS, distribution_of
 from tuner.seeds import derive
 from tuner.space.space import SearchSpace
 
@@ -55,19 +53,6 @@ class Outcome:
     epochs: int
 
 
-def _tpe(seed: int) -> BaseSampler:
-    """Tree-structured Parzen estimator over joint groups of parameters that occur together (Watanabe 2023)."""
-    with warnings.catch_warnings():
-        # Optuna may change the experimental `group`; conditional parameters leave the joint model without it.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
-
-SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = MappingProxyType(
-    {"tpe": _tpe, "random": RandomSampler}
-)
-
-
 class Sampling:
     """Asks for the parameters of trial after trial.
 
@@ -91,50 +76,84 @@ class Sampling:
         first: Sequence[Params] = (),
     ) -> None:
         self._space = space
-        self._make_sampler = SAMPLERS[sampler]
+        self._sampler = SAMPLERS[sampler]
+        self._proposer = None if self._sampler.proposer is None else self._sampler.proposer(space, seed)
         self._seed = seed
         self._window = window
         self._given = (space.default(), *first)
         self._study = optuna.create_study(direction="maximize" if maximize else "minimize")
-        self._places: list[int] = []  # of each asked trial in the study in memory
+        self._past: list[Params] = []  # of each asked trial
+        self._places: list[int] = []  # of each of them in the study in memory, as far as it holds them
         self._n_told = 0
 
     def restore(self, asked: Asked) -> None:
         """Take in a trial that was asked before a restart; in the order of the numbers."""
-        self._take(asked, len(self._study.get_trials(deepcopy=False)))
+        self._past.append(asked.params)
 
-    def ask(self, outcomes: Mapping[int, Outcome]) -> Asked:
-        """Return the next trial.
+    def ask(self, outcomes: Mapping[int, Outcome]) -> Asked | None:
+        """Return the next trial; None where the sampler has proposed all there is.
 
         Args:
             outcomes: of ended trials; those of 0 .. n - window must be there, later ones are not looked at.
         """
-        number = len(self._places)
+        for number in range(len(self._places), len(self._past)):
+            self._take(self._past[number], self._notes(number, outcomes))
+        number = len(self._past)
+        params = self._given[number] if number < len(self._given) else None
+        if params is None and self._proposer is not None:
+            params = self._proposer.propose(self._past)
+            if params is None:
+                return None
+        if params is None:
+            params, notes = self._draw(number, outcomes)
+        else:
+            notes = self._notes(number, outcomes)
+        drawn = self._take(params, notes)
+        self._past.append(params)
+        return Asked(number, params, {name: params[name] for name in drawn}, drawn)
+
+    def _notes(self, number: int, outcomes: Mapping[int, Outcome]) -> Mapping[str, Any]:
+        """Return what the sampler notes at a trial whose parameters are known already."""
+        return self._draw(number, outcomes)[1] if self._sampler.remembers else {}
+
+    def _draw(self, number: int, outcomes: Mapping[int, Outcome]) -> tuple[Params, Mapping[str, Any]]:
+        """Ask the sampler for a trial that knows the outcomes of 0 .. number - window, and take it back.
+
+        TPE also keeps what it drew for parameters that turned out not to exist in the trial, and learns from it while
+        the trial runs. A restart knows nothing of that, so the trial is put back as it is recorded.
+
+        Returns:
+            The parameters, and the notes that the sampler has to find at the trial later on.
+        """
         while self._n_told <= number - self._window:
             self._tell(self._n_told, outcomes[self._n_told])
             self._n_told += 1
-        self._study.sampler = self._make_sampler(derive(self._seed, "sampler", number))
-        if number < len(self._given):
-            self._study.enqueue_trial(dict(self._given[number]))
+        self._study.sampler = self._sampler.make(derive(self._seed, "sampler", number), self._space)
         trial = self._study.ask()
         params = self._space.suggest(trial)  # type: ignore[arg-type]  # Optuna overloads suggest_categorical
-        asked = Asked(number, params, dict(trial.params), dict(trial.distributions))
-        # TPE also keeps what it drew for parameters that turned out not to exist in the trial, and learns from it while
-        # the trial runs. A restart knows nothing of that, so the trial is put back as it is recorded.
         self._study.tell(trial, state=TrialState.FAIL)
-        self._take(asked, trial.number + 1)
-        return asked
+        if not self._sampler.remembers:
+            return params, {}
+        return params, self._study.get_trials(deepcopy=False)[trial.number].system_attrs
 
-    def _take(self, asked: Asked, place: int) -> None:
-        """Add a running trial to the study in memory, where it is the trial of number ``place``."""
+    def _take(self, params: Params, notes: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+        """Add a running trial to the study in memory; returns what the space draws its parameters from."""
+        drawn = {
+            name: distribution
+            for name in params
+            if (param := self._space.parameter(name)) is not None
+            and (distribution := distribution_of(param)) is not None
+        }
+        self._places.append(len(self._study.get_trials(deepcopy=False)))
         self._study.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
-                params=dict(asked.sampled),
-                distributions=dict(asked.distributions),
+                params={name: params[name] for name in drawn},
+                distributions=drawn,
+                system_attrs=dict(notes),
             )
         )
-        self._places.append(place)
+        return drawn
 
     def _tell(self, number: int, outcome: Outcome) -> None:
         """Tell the sampler; a failed trial counts among the worst, so that its neighbourhood is avoided."""

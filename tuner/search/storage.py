@@ -1,7 +1,7 @@
 """The records of a study: its trials in Optuna's database, their curves and predictions in files beside it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from tuner.errors import TunerError
-from tuner.records import Reason, State, TrialResult
+from tuner.records import Params, Reason, State, TrialResult
+from tuner.search.samplers import distribution_of
 from tuner.search.sampling import Asked
+from tuner.space.space import SearchSpace
 
 _OPTUNA_STATES = {
     State.COMPLETE: TrialState.COMPLETE,
@@ -28,6 +32,14 @@ _OPTUNA_STATES = {
 
 DATABASE = "study.db"
 """The database's name in a study's folder."""
+
+_PARAMS = text(
+    "SELECT param_id, param_name, param_value, distribution_json FROM trial_params "
+    "WHERE trial_id IN (SELECT trial_id FROM trials WHERE study_id = :study)"
+)
+_REDRAWN = text(
+    "UPDATE trial_params SET param_value = :value, distribution_json = :distribution WHERE param_id = :id"
+)
 
 _LOCK_SECONDS = 60  # how long a write waits while another process, a viewer say, reads the database
 
@@ -45,6 +57,8 @@ class Header:
         versions: of the libraries whose arithmetic the result depends on.
         about: what ``tune show`` says of the study: task, objective, rows, columns, seed.
         machine: where it was started: python, system, processor, instructions; empty where that is not known.
+        given: configurations from another study, tried after the default one and the study file's ``first``.
+        origin: that study's ``name`` and ``id``; empty where there is none.
     """
 
     id: str
@@ -55,6 +69,8 @@ class Header:
     versions: Mapping[str, str]
     about: Mapping[str, Any]
     machine: Mapping[str, str] = field(default_factory=dict)
+    given: Sequence[Params] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 class StudyStore:
@@ -88,7 +104,32 @@ class StudyStore:
 
     def header(self) -> Header:
         """Return what the study was started with."""
-        return Header(**self._opened().user_attrs["header"])
+        recorded = dict(self._opened().user_attrs["header"])
+        return Header(given=tuple(recorded.pop("given", ())), **recorded)
+
+    def grow(self, header: Header, space: SearchSpace) -> None:
+        """Go on with a space that all recorded trials lie in, and that its parameters are drawn from since.
+
+        Optuna refuses a parameter whose options are not those of the trials before. So what these record as their
+        options and ranges becomes that of the new space, all of it or nothing; values stay as they are.
+        """
+        storage = self._connect()
+        study_id = storage.get_study_id_from_name(self._name)
+        with storage.engine.begin() as connection:
+            for row in connection.execute(_PARAMS, {"study": study_id}).all():
+                param = space.parameter(row.param_name)
+                distribution = None if param is None else distribution_of(param)
+                if distribution is None:
+                    continue
+                value = json_to_distribution(row.distribution_json).to_external_repr(row.param_value)
+                changed = {
+                    "id": row.param_id,
+                    "value": distribution.to_internal_repr(value),
+                    "distribution": distribution_to_json(distribution),
+                }
+                connection.execute(_REDRAWN, changed)
+        self.close()  # Optuna remembers trials as it read them
+        self._opened().set_user_attr("header", asdict(header))
 
     def asked(self, asked: Asked) -> None:
         """Record a trial's parameters; in the order of the numbers."""
@@ -128,6 +169,11 @@ class StudyStore:
         arrays = self._read_arrays(number)
         outputs = arrays.pop("outputs", None)
         return replace(_from_json(trial), curves=arrays, oof=outputs)
+
+    def curves(self, number: int) -> dict[str, np.ndarray]:
+        """Return an ended trial's curves by fold alone, without asking the database."""
+        with np.load(self._arrays_path(number)) as arrays:
+            return {name: arrays[name] for name in arrays.files if name != "outputs"}
 
     def outputs(self, number: int) -> np.ndarray | None:
         """Return an ended trial's out-of-fold predictions alone, without asking the database; None without any."""
@@ -231,6 +277,7 @@ _SCALARS = (
     "seconds",
     "parameters",
     "message",
+    "same_as",
 )
 
 

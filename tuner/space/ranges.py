@@ -50,6 +50,11 @@ class IntParam:
     per_layer: bool = False
 
     @property
+    def listed(self) -> Sequence[int] | None:
+        """All values in order; None where ``log``, whose values are not equally likely."""
+        return None if self.log else range(self.low, self.high + 1, self.step)
+
+    @property
     def largest(self) -> int:
         """The largest value that ``step`` meets."""
         return self.low + (self.high - self.low) // self.step * self.step
@@ -109,6 +114,13 @@ class FloatParam:
     default: float | None = None
     when: When = field(default_factory=dict)
     per_layer: bool = False
+
+    @property
+    def listed(self) -> Sequence[float] | None:
+        """All values in order; None where there are no steps."""
+        if self.step is None:
+            return None
+        return tuple(self._after(number) for number in range(self._steps(self.high) + 1))
 
     @property
     def largest(self) -> float:
@@ -173,6 +185,16 @@ class ChoiceParam:
     default: ParamValue | None = None
     when: When = field(default_factory=dict)
     per_layer: bool = False
+
+    @property
+    def log(self) -> bool:
+        """Whether each doubling is as likely as the next: options are equally likely."""
+        return False
+
+    @property
+    def listed(self) -> Sequence[ParamValue]:
+        """The options."""
+        return self.options
 
     @property
     def largest(self) -> ParamValue:

@@ -40,6 +40,10 @@ class SearchSpace:
         """Return one configuration; ``trial`` chooses each value that exists in it."""
         return self._resolve(lambda name, param: param.suggest(name, trial))
 
+    def configuration(self, choose: Callable[[str, Param], ParamValue]) -> dict[str, ParamValue]:
+        """Return one configuration; ``choose`` is asked for each value that exists in it, parents first."""
+        return self._resolve(choose)
+
     def default(self) -> dict[str, ParamValue]:
         """Return the default configuration, trial 0 of every study."""
         return self._resolve(lambda name, param: param.usual)
@@ -170,6 +174,19 @@ def stem(name: str) -> str:
 def layer(name: str) -> int:
     """Return the layer that a name ends with: 1 for ``neurons.1``."""
     return int(name.rpartition(".")[2])
+
+
+def always_there(space: SearchSpace) -> list[str]:
+    """Return the names of the parameters that every configuration has, constants included."""
+    layers = space.params.get(LAYERS)
+    fewest = int(layers.smallest) if layers is not None else 0
+    names = []
+    for name, param in space.params.items():
+        if not param.when:
+            layered = [f"{name}.{number}" for number in range(fewest)] if param.per_layer else [name]
+            names += [each for each in layered if stem(each) == each or layer(each) < fewest]
+    written = {name: each for name in names if (each := space.parameter(name)) is not None}
+    return [name for name, each in written.items() if not each.when]
 
 
 def circle_from(space: SearchSpace, name: str, above: tuple[str, ...], done: set[str]) -> tuple[str, ...]:

@@ -91,7 +91,10 @@ def trial_tags(result: TrialResult) -> dict[str, str]:
         tags["tuner.reason"] = str(result.reason)
     if result.message is not None:
         tags["tuner.message"] = cut(result.message, LONGEST_TAG)
-        tags["mlflow.note.content"] = cut(as_text(result.message), LONGEST_TAG)
+        note = as_text(result.message)
+        if result.same_as is not None:
+            note = f"{tags['mlflow.note.content']}; {note}"
+        tags["mlflow.note.content"] = cut(note, LONGEST_TAG)
     return tags
 
 

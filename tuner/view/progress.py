@@ -46,7 +46,8 @@ class Tally:
 
     def add(self, result: TrialResult) -> None:
         """Count a trial that ended."""
-        self._seconds.append(result.seconds)
+        if result.same_as is None:
+            self._seconds.append(result.seconds)
         self.counts[result.state] += 1
         if result.state is State.COMPLETE:
             value, best = result.values[0], self.best
@@ -82,6 +83,8 @@ class Lines:
             if result.state is State.FAILED
             else f"{self._objective} {score_of(result)}, best epoch {result.best_epoch} of {result.epochs}"
         )
+        if result.same_as is not None:
+            outcome += f", {result.message}"
         self._say(
             f"trial {result.number} {result.state} ({self._tally.done}/{self._tally.total}, {result.seconds:.1f} s): "
             f"{outcome} | {self._tally.in_words()}"
