@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import warnings
@@ -50,10 +52,15 @@ def postgresql() -> Iterator[Callable[[str], str]]:
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         pytest.skip(f"no PostgreSQL server can be started: {error}")
 
+    # Neither a crash nor the end of the tests is worth waiting for the disk.
+    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        server.psql(f"{statement};")
+
     def database(name: str) -> str:
         server.psql(f'CREATE DATABASE "{name}";')
         return f"postgresql+psycopg://postgres@/{name}?host={folder}"
 
     yield database
+    os.kill(server.get_pid(), signal.SIGQUIT)
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
