@@ -13,8 +13,10 @@ import pytest
 import sqlalchemy
 from optuna.storages import RDBStorage
 
+from tests.report.recorded import record
 from tests.search.trials import HEADER, asked, complete, differences, diverged, pruned
 from tuner.errors import TunerError
+from tuner.report.write import report_study
 from tuner.search.storage import StudyStore
 from tuner.search.url import complete_url, url_problem, without_passwords
 
@@ -170,6 +172,32 @@ def test_a_wrong_password_and_a_missing_database_are_told(tmp_path, postgresql):
     missing = StudyStore(tmp_path, "s", url.replace("/doors", "/none"))
     with closing(missing), pytest.raises(TunerError, match='database "none" does not exist'):
         _ = missing.exists
+
+
+def test_a_server_that_was_restarted_between_two_trials_is_found_again(tmp_path, postgresql):
+    url = postgresql("restarted")
+    with closing(StudyStore(tmp_path / "s", "s", url)) as store:
+        store.create(HEADER, maximize=True)
+        store.asked(asked(0))
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect() as connection:
+            ended = connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = 'restarted' AND pid <> pg_backend_pid()"
+            ).all()
+        engine.dispose()
+        assert ended
+        store.ended(complete(0))
+        assert differences(complete(0), store.load(0)) == []
+
+
+def test_a_report_shows_no_password_of_the_study_file(tmp_path):
+    shared = {"uri": "postgresql://me:s3cret@host/db"}
+    study = record(tmp_path, n_trials=2, tracking=shared)
+    page = report_study(study.config).page
+    assert "postgresql://me@host/db" in page.read_text("utf-8")
+    for file in (page, page.with_suffix(".md")):
+        assert "s3cret" not in file.read_text("utf-8")
 
 
 def test_without_the_driver_the_message_says_what_to_install(tmp_path):
