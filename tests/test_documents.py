@@ -21,7 +21,7 @@ def test_the_reference_is_a_study_file_with_every_section(tmp_path):
     study.write_text(block, encoding="utf-8")
     config = load_config(study)
     assert config.name == "churn"
-    later = {"constraints", "storage"}
+    later = {"constraints"}
     named = set(re.findall(r"^#? ?(\w+):", block, re.MULTILINE))
     assert set(StudySections.model_fields) - later <= named
 

@@ -101,10 +101,10 @@ def test_a_driver_that_fails_leaves_no_folder_that_was_not_there(tmp_path, made_
 
 
 def test_a_study_is_driven_while_a_process_holds_it_and_not_after_that_was_killed(tmp_path):
-    assert not is_driven(tmp_path / "none")
+    assert not is_driven(tmp_path / "none", "s")
     with another_process(tmp_path) as process:
-        assert is_driven(tmp_path)
+        assert is_driven(tmp_path, "s")
         process.kill()
         process.wait()
         assert (tmp_path / "driver.lock").exists()
-        assert not is_driven(tmp_path)
+        assert not is_driven(tmp_path, "s")

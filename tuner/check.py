@@ -60,7 +60,7 @@ def check_study(config: StudyConfig) -> CheckReport:
             does not answer, or a network cannot be trained.
     """
     study = open_study(config)
-    with closing(StudyStore(config.runs_folder, config.name)) as store:
+    with closing(StudyStore(config.runs_folder, config.name, config.database)) as store:
         if store.exists:
             tried = {trial.number: trial.params for trial in store.asked_trials()}
             check_continues(study, store.header(), tried)

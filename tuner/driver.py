@@ -40,9 +40,11 @@ def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told
             against exactly these.
     """
     problem, search = study.problem, study.config.search
+    # Without a pruner nothing is looked at; to list what was told would cost each trial as much as there are trials.
+    known = range(number - search.window + 1) if search.pruner != "none" else ()
     bar = make_bar(
         search.pruner,
-        [told[earlier] for earlier in range(number - search.window + 1) if earlier in told],
+        [told[earlier] for earlier in known if earlier in told],
         number=number,
         epochs=int(params.get("epochs", problem.epochs)),
         maximize=study.direction == "maximize",
@@ -87,6 +89,7 @@ class Driver:
         ] = {}  # what was not a failure -> the first trial of it
         for result in store.results().values():
             self._remember(result)
+        self._n_ended = 0  # in a row, from trial 0
         self._waiting: list[Asked] = []
         self._n_asked = 0
         for asked in store.asked_trials():
@@ -135,9 +138,9 @@ class Driver:
         """Return the next trial to evaluate; None where there is none, or what it may know is not known yet."""
         if self._waiting:
             return self._waiting.pop(0)
-        if self._n_asked >= n_trials or any(
-            number not in self._outcomes for number in range(self._n_asked - self._window + 1)
-        ):
+        while self._n_ended in self._outcomes:
+            self._n_ended += 1
+        if self._n_asked >= n_trials or self._n_ended <= self._n_asked - self._window:
             return None
         asked = self._sampling.ask(self._outcomes)
         if asked is None:

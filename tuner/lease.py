@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +11,34 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tuner.errors import TunerError
+from tuner.search.database_lease import holding, is_held
 
 
 @contextmanager
-def driving(folder: Path, name: str) -> Iterator[None]:
+def driving(folder: Path, name: str, database: str | None = None) -> Iterator[Callable[[], None]]:
+    """Hold a study for this process: its folder, and its records where they are in a database that machines share.
+
+    Args:
+        folder: the study's outputs.
+        name: the study's name.
+        database: the address of that database; None where the records lie in the folder.
+
+    Yields:
+        A function that raises TunerError once another process has taken the study over.
+
+    Raises:
+        TunerError: another process drives the study, or the folder or the database cannot be used.
+    """
+    with _driving_folder(folder, name):
+        if database is None:
+            yield lambda: None
+        else:
+            with holding(database, name) as still_mine:
+                yield still_mine
+
+
+@contextmanager
+def _driving_folder(folder: Path, name: str) -> Iterator[None]:
     """Hold a study's folder for this process; the operating system lets go of it when the process ends.
 
     The folder is made where it is missing, and removed again if the block fails before anything was put into it.
@@ -56,8 +80,12 @@ def driving(folder: Path, name: str) -> Iterator[None]:
         _tidy(made)
 
 
-def is_driven(folder: Path) -> bool:
-    """Return whether a process drives the study of a folder now."""
+def is_driven(folder: Path, name: str, database: str | None = None) -> bool:
+    """Return whether a process drives a study now; see ``driving``."""
+    return _is_folder_driven(folder) if database is None else is_held(database, name)
+
+
+def _is_folder_driven(folder: Path) -> bool:
     if not (folder / "driver.lock").is_file():
         return False
     try:

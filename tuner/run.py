@@ -132,8 +132,13 @@ def run_study(
     )
     with closing(executor or InProcess(config.engine.name)) as workers:
         study = open_study(config)
-        store = StudyStore(config.runs_folder, config.name)
-        with driving(config.runs_folder, config.name), closing(store), Interrupts() as interrupts:
+        store = StudyStore(config.runs_folder, config.name, config.database)
+        with (
+            driving(config.runs_folder, config.name, config.database) as still_mine,
+            closing(store),
+            Interrupts() as interrupts,
+        ):
+            store.guard(still_mine)
             yield from _search(study, store, asked, workers, interrupts)
 
 

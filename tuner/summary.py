@@ -95,12 +95,12 @@ def read_summary(config: StudyConfig) -> StudySummary:
     Raises:
         TunerError: the study was not run yet.
     """
-    with closing(StudyStore(config.runs_folder, config.name)) as store:
+    with closing(StudyStore(config.runs_folder, config.name, config.database)) as store:
         if not store.exists:
             raise TunerError(
                 f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
             )
-        return replace(summarise(store), driven=is_driven(config.runs_folder))
+        return replace(summarise(store), driven=is_driven(config.runs_folder, config.name, config.database))
 
 
 def _ended(result: TrialResult) -> dict[str, Any]:

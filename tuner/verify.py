@@ -105,7 +105,7 @@ def verify_trial(
     """
     with (
         closing(executor or InProcess(config.engine.name)) as worker,
-        closing(StudyStore(config.runs_folder, config.name)) as store,
+        closing(StudyStore(config.runs_folder, config.name, config.database)) as store,
     ):
         if not store.exists:
             raise TunerError(

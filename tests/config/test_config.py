@@ -11,6 +11,7 @@ import pytest
 
 from tuner.config.sections import EarlyStoppingSection
 from tuner.config.study_file import StudyConfig, load_config
+from tuner.errors import TunerError
 
 STUDIES = Path(__file__).parents[2] / "studies"
 SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
@@ -218,3 +219,26 @@ print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_file_of_sqlite_lies_relative_to_the_study_file_and_postgresql_gets_its_driver(tmp_path):
+    addresses = {
+        "auto": None,
+        "sqlite:///../all.db": f"sqlite:///{tmp_path}/../all.db",
+        "postgresql://me@host/db": "postgresql+psycopg://me@host/db",
+    }
+    for storage, database in addresses.items():
+        path = tmp_path / "study.yaml"
+        path.write_text(f"data: {{sklearn: iris}}\nstorage: {storage}\n")
+        assert load_config(path).database == database
+
+
+def test_a_wrong_storage_is_told_with_its_line_and_without_its_password(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("data: {sklearn: iris}\nstorage: mysql://me:s3cret@host/db\n")
+    with pytest.raises(TunerError) as raised:
+        load_config(path)
+    assert str(raised.value) == (
+        f"{path}:2: storage: 'mysql://me@host/db' is no database; write auto, sqlite:///FILE, or "
+        "postgresql+psycopg://USER@HOST/DATABASE"
+    )

@@ -75,7 +75,7 @@ def export_study(
     """
     if folder is not None:
         check_replaceable(folder)
-    records = StudyStore(config.runs_folder, config.name)
+    records = StudyStore(config.runs_folder, config.name, config.database)
     with closing(executor or InProcess(config.engine.name)) as workers, closing(records) as store:
         if not store.exists:
             raise TunerError(
@@ -106,7 +106,7 @@ def _recorded_as_asked(config: StudyConfig, store: StudyStore) -> Final | None:
 
 def _concluded(config: StudyConfig, store: StudyStore, executor: Executor) -> Final:
     study = _opened(config, store)
-    with driving(config.runs_folder, config.name):
+    with driving(config.runs_folder, config.name, config.database):
         final = conclude(study, store, executor)
     assert final is not None, "a study with a complete trial has a final model"
     return final

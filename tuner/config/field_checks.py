@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from tuner.config.names import HOOK, LATER_KEYS, NAMES
 from tuner.model.metrics import METRICS
 from tuner.records import Params
+from tuner.search.url import url_problem
 from tuner.space.ranges import shown
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -226,6 +227,12 @@ def _tracking_uri(value: object) -> str:
     )
 
 
+def _storage(value: object) -> str:
+    if value != "auto" and (problem := url_problem(value)) is not None:
+        raise ValueError(problem)
+    return str(value)
+
+
 def _finite(value: object) -> float:
     if (
         isinstance(value, bool)
@@ -267,4 +274,5 @@ TIMEOUT = Checked(
 )
 FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
 TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
+STORAGE = Checked(_storage, {"type": "string"})
 AT_LEAST_0 = Checked(_finite, {"type": "number", "minimum": 0})

@@ -84,7 +84,6 @@ LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "constraints": ("none", {}),
         "search.trial_timeout": ("none",),
         "search.trial_memory": ("none",),
-        "storage": ("auto",),
     }
 )
 """Keys whose function a later version brings, and the values that ask for nothing."""

@@ -175,5 +175,6 @@ class StudySections(Section):
     ensemble (the best trials, weighted by their out-of-fold predictions)."""
     tracking: TrackingSection = TrackingSection()
     """Where trials are shown."""
-    storage: Annotated[str, later("storage")] = "auto"
-    """Where the search keeps its state."""
+    storage: Annotated[str, check.STORAGE] = "auto"
+    """Where trials are recorded: auto (files beside the studies' outputs), or a database that machines share,
+    postgresql+psycopg://USER@HOST/DATABASE or sqlite:///FILE."""

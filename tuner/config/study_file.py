@@ -19,6 +19,7 @@ from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest
 from tuner.records import Params
+from tuner.search.url import complete_url
 from tuner.space.ranges import shown
 from tuner.space.space import SearchSpace
 from tuner.space.space_file import Domain, parse_space, space_names, spaces_folder
@@ -74,6 +75,11 @@ class StudyConfig(StudySections):
     def runs_folder(self) -> Path:
         """Where the study's outputs go: ``runs/<name>`` beside the study file's folder."""
         return self.folder.parent / "runs" / self.name
+
+    @property
+    def database(self) -> str | None:
+        """The address of the database that trials are recorded in; None for files in ``runs_folder``."""
+        return None if self.storage == "auto" else complete_url(self.storage, self.folder)
 
     @property
     def engine(self) -> EngineChoice:

@@ -8,6 +8,7 @@ from tuner.records import Verification
 from tuner.report.collect import Report
 from tuner.report.document import Block, Callout, Code, Note, Paragraph, Table, Tone
 from tuner.report.wording import counted, sentence
+from tuner.search.url import without_passwords
 
 _TONES: dict[str, Tone] = {"same": "good", "within tolerance": "good", "different": "caution"}
 
@@ -43,6 +44,8 @@ def repeat(report: Report) -> Iterator[Block]:
     yield Note(
         "Trials are in study.db (Optuna's format), their curves and out-of-fold predictions in oof/, both in "
         f"runs/{config.name}/."
+        if config.database is None
+        else f"Trials, their curves and out-of-fold predictions are in {without_passwords(config.storage)}."
     )
 
 
@@ -56,4 +59,4 @@ def _verified(verification: Verification | None, path: str) -> Callout:
 
 
 def _file(report: Report) -> str:
-    return report.study.config.path.read_text(encoding="utf-8")
+    return without_passwords(report.study.config.path.read_text(encoding="utf-8"))

@@ -65,7 +65,7 @@ def report_study(config: StudyConfig, page: Path | None = None) -> Written:
     """
     if page is not None:
         check_page(page)
-    with closing(StudyStore(config.runs_folder, config.name)) as store:
+    with closing(StudyStore(config.runs_folder, config.name, config.database)) as store:
         if not store.exists:
             raise TunerError(
                 f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"

@@ -1,8 +1,7 @@
-"""The records of a study: its trials in Optuna's database, their curves and predictions in files beside it."""
+"""The records of a study: its trials in Optuna's database, their curves and predictions beside it or in it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +10,16 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
-from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
 
 from tuner.errors import TunerError
 from tuner.records import Params, Reason, State, TrialResult
+from tuner.search.arrays import Arrays, DatabaseArrays, FolderArrays
+from tuner.search.database import Database
 from tuner.search.samplers import distribution_of
 from tuner.search.sampling import Asked
+from tuner.search.url import SQLITE
 from tuner.space.space import SearchSpace
 
 _OPTUNA_STATES = {
@@ -40,8 +39,6 @@ _PARAMS = text(
 _REDRAWN = text(
     "UPDATE trial_params SET param_value = :value, distribution_json = :distribution WHERE param_id = :id"
 )
-
-_LOCK_SECONDS = 60  # how long a write waits while another process, a viewer say, reads the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +71,54 @@ class Header:
 
 
 class StudyStore:
-    """A study's records in a folder: ``study.db`` and ``oof/``.
+    """A study's records: ``study.db`` and ``oof/`` in a folder, or all of them in a database that machines share.
 
     One process writes. A trial is written in two steps, each atomic: when it is asked, with its parameters, and
     when it has ended, its curves and predictions first. So whatever a crash leaves can be gone on from.
+
+    Args:
+        folder: the study's outputs.
+        name: the study's name.
+        url: the database that machines share, as ``complete_url`` gives it; None for the files in the folder.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, url: str | None = None) -> None:
         self.folder = folder
         self._name = name
-        self._storage: RDBStorage | None = None
+        self._url = url
+        self._database = Database(url or f"{SQLITE}{(folder / DATABASE).resolve()}")
         self._study: optuna.Study | None = None
+        self._trial_ids: dict[int, int] = {}
+        self._still_mine: Callable[[], None] = lambda: None
 
     @property
     def exists(self) -> bool:
         """Whether a study is recorded here."""
         return self._open() is not None
 
+    def guard(self, still_mine: Callable[[], None]) -> None:
+        """Have a function called before each write; it raises where this process may not write any more."""
+        self._still_mine = still_mine
+
     def create(self, header: Header, *, maximize: bool) -> None:
         """Record a new study."""
+        self._still_mine()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._study = optuna.create_study(
-            storage=self._connect(),
-            study_name=self._name,
-            direction="maximize" if maximize else "minimize",
-            load_if_exists=True,
-        )
-        self._study.set_user_attr("header", asdict(header))
+        with self._database.reading():
+            self._study = optuna.create_study(
+                storage=self._database.storage,
+                study_name=self._name,
+                direction="maximize" if maximize else "minimize",
+                load_if_exists=True,
+            )
+            if self._url is not None:
+                DatabaseArrays.make_table(self._database)
+            self._study.set_user_attr("header", asdict(header))
 
     def header(self) -> Header:
         """Return what the study was started with."""
-        recorded = dict(self._opened().user_attrs["header"])
+        with self._database.reading():
+            recorded = dict(self._opened().user_attrs["header"])
         return Header(given=tuple(recorded.pop("given", ())), **recorded)
 
     def grow(self, header: Header, space: SearchSpace) -> None:
@@ -113,9 +127,9 @@ class StudyStore:
         Optuna refuses a parameter whose options are not those of the trials before. So what these record as their
         options and ranges becomes that of the new space, all of it or nothing; values stay as they are.
         """
-        storage = self._connect()
-        study_id = storage.get_study_id_from_name(self._name)
-        with storage.engine.begin() as connection:
+        self._still_mine()
+        study_id = self._opened()._study_id
+        with self._database.reading(), self._database.engine.begin() as connection:
             for row in connection.execute(_PARAMS, {"study": study_id}).all():
                 param = space.parameter(row.param_name)
                 distribution = None if param is None else distribution_of(param)
@@ -129,28 +143,34 @@ class StudyStore:
                 }
                 connection.execute(_REDRAWN, changed)
         self.close()  # Optuna remembers trials as it read them
-        self._opened().set_user_attr("header", asdict(header))
+        with self._database.reading():
+            self._opened().set_user_attr("header", asdict(header))
 
     def asked(self, asked: Asked) -> None:
         """Record a trial's parameters; in the order of the numbers."""
-        self._opened().add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=dict(asked.sampled),
-                distributions=dict(asked.distributions),
-                user_attrs={"params": dict(asked.params)},
-            )
+        self._still_mine()
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=dict(asked.sampled),
+            distributions=dict(asked.distributions),
+            user_attrs={"params": dict(asked.params)},
         )
+        study_id = self._opened()._study_id
+        with self._database.reading():
+            self._trial_ids[asked.number] = self._database.storage.create_new_trial(study_id, trial)
 
     def ended(self, result: TrialResult) -> None:
         """Record how a trial ended."""
-        storage = self._connect()
-        self._write_arrays(result)
-        study_id = storage.get_study_id_from_name(self._name)
-        trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, result.number)
-        storage.set_trial_user_attr(trial_id, "result", _to_json(result))
-        state = _OPTUNA_STATES[result.state]
-        storage.set_trial_state_values(trial_id, state, result.values or None)
+        trial_id = self._trial_id(result.number)
+        self._still_mine()
+        arrays = dict(result.curves or {})
+        if result.oof is not None:
+            arrays["outputs"] = result.oof
+        self._arrays.write(result.number, arrays)
+        storage = self._database.storage
+        with self._database.reading():
+            storage.set_trial_user_attr(trial_id, "result", _to_json(result))
+            storage.set_trial_state_values(trial_id, _OPTUNA_STATES[result.state], result.values or None)
 
     def asked_trials(self) -> list[Asked]:
         """Return every trial that was asked, in the order of the numbers."""
@@ -165,33 +185,36 @@ class StudyStore:
 
     def load(self, number: int) -> TrialResult:
         """Return an ended trial with its curves by fold and predictions."""
-        trial = self._trials()[number]
-        arrays = self._read_arrays(number)
+        with self._database.reading():
+            trial = self._database.storage.get_trial(self._trial_id(number))
+        arrays = self._arrays.read(number)
         outputs = arrays.pop("outputs", None)
         return replace(_from_json(trial), curves=arrays, oof=outputs)
 
     def curves(self, number: int) -> dict[str, np.ndarray]:
-        """Return an ended trial's curves by fold alone, without asking the database."""
-        with np.load(self._arrays_path(number)) as arrays:
-            return {name: arrays[name] for name in arrays.files if name != "outputs"}
+        """Return an ended trial's curves by fold alone, without its scores."""
+        arrays = self._arrays.read(number)
+        arrays.pop("outputs", None)
+        return arrays
 
     def outputs(self, number: int) -> np.ndarray | None:
-        """Return an ended trial's out-of-fold predictions alone, without asking the database; None without any."""
-        with np.load(self._arrays_path(number)) as arrays:
-            return arrays["outputs"] if "outputs" in arrays.files else None
+        """Return an ended trial's out-of-fold predictions alone, without its scores; None without any."""
+        return self._arrays.read(number, "outputs").get("outputs")
 
     def close(self) -> None:
         """Let go of the database."""
-        if self._storage is not None:
-            self._storage.remove_session()
-            self._storage.engine.dispose()
-        self._storage = self._study = None
+        self._database.close()
+        self._study = None
+        self._trial_ids.clear()
 
     def set_aside(self) -> Path:
-        """Move the study's records to a folder with a dated name beside theirs, and return that."""
-        self.close()
+        """Give the study and its folder a dated name, and return the folder of that name."""
+        self._still_mine()
         stamp = datetime.now().astimezone().strftime("%Y-%m-%d_%H%M%S")
         target = self.folder.with_name(f"{self.folder.name}_{stamp}")
+        if self._url is not None:
+            self._rename(f"{self._name}_{stamp}")
+        self.close()
         target.mkdir()
         # The database first: what is left behind by a crash is then no study any more.
         for place in sorted(self.folder.iterdir(), key=lambda place: place.name != DATABASE):
@@ -199,71 +222,46 @@ class StudyStore:
                 place.rename(target / place.name)
         return target
 
-    def _connect(self) -> RDBStorage:
-        if self._storage is None:
-            path = self._database
-            with _readable(path):
-                self._storage = RDBStorage(
-                    f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}}
-                )
-        return self._storage
+    def _rename(self, name: str) -> None:
+        statement = text("UPDATE studies SET study_name = :new WHERE study_name = :old")
+        with self._database.reading(), self._database.engine.begin() as connection:
+            connection.execute(statement, {"new": name, "old": self._name})
 
     def _open(self) -> optuna.Study | None:
-        if self._study is None and self._database.is_file():
+        if self._study is None and self._database.has_tables():
             try:
-                with _readable(self._database):
-                    study = optuna.load_study(storage=self._connect(), study_name=self._name)
+                with self._database.reading():
+                    study = optuna.load_study(storage=self._database.storage, study_name=self._name)
                     # Without a header the driver was killed before the study had begun.
                     self._study = study if "header" in study.user_attrs else None
             except KeyError:
                 return None
         return self._study
 
+    @property
+    def _arrays(self) -> Arrays:
+        if self._url is None:
+            return FolderArrays(self.folder / "oof")
+        return DatabaseArrays(self._database, self._opened()._study_id)
+
     def _trials(self) -> list[FrozenTrial]:
         study = self._opened()
-        with _readable(self._database):
-            return study.get_trials(deepcopy=False)
+        with self._database.reading():
+            trials = study.get_trials(deepcopy=False)
+        self._trial_ids |= {trial.number: trial._trial_id for trial in trials}
+        return trials
 
-    @property
-    def _database(self) -> Path:
-        return (self.folder / DATABASE).resolve()
+    def _trial_id(self, number: int) -> int:
+        """Return Optuna's id of a trial; to look it up anew for each would read all trials for each."""
+        if number not in self._trial_ids:
+            self._trials()
+        return self._trial_ids[number]
 
     def _opened(self) -> optuna.Study:
         study = self._open()
         if study is None:
             raise TunerError(f"{self.folder}: no study is recorded here")
         return study
-
-    def _arrays_path(self, number: int) -> Path:
-        return self.folder / "oof" / f"trial-{number:04d}.npz"
-
-    def _write_arrays(self, result: TrialResult) -> None:
-        arrays = dict(result.curves or {})
-        if result.oof is not None:
-            arrays["outputs"] = result.oof
-        path = self._arrays_path(result.number)
-        path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        unfinished.replace(path)
-
-    def _read_arrays(self, number: int) -> dict[str, np.ndarray]:
-        with np.load(self._arrays_path(number)) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn what reading a file raises that is no study's database into a TunerError."""
-    try:
-        yield
-    except (DatabaseError, StorageInternalError) as error:
-        reason = str(error.__cause__ or error).partition("\n")[0]
-        raise TunerError(
-            f"{path}: not a study's database, or damaged: {reason}; "
-            "put a copy in its place, or move it away to start anew"
-        ) from None
 
 
 _SCALARS = (

@@ -32,7 +32,7 @@ class Tally:
         self.counts: dict[State, int] = {state: opened.before.count(state) for state in ended}
         self.best = opened.before.best
         self.total = opened.n_trials
-        self._seconds: list[float] = []
+        self._seconds, self._n_timed = 0.0, 0
 
     @property
     def done(self) -> int:
@@ -42,12 +42,13 @@ class Tally:
     @property
     def pace(self) -> float | None:
         """Mean seconds a trial in this run; None before the first."""
-        return sum(self._seconds) / len(self._seconds) if self._seconds else None
+        return self._seconds / self._n_timed if self._n_timed else None
 
     def add(self, result: TrialResult) -> None:
         """Count a trial that ended."""
         if result.same_as is None:
-            self._seconds.append(result.seconds)
+            self._seconds += result.seconds
+            self._n_timed += 1
         self.counts[result.state] += 1
         if result.state is State.COMPLETE:
             value, best = result.values[0], self.best

@@ -1,0 +1,92 @@
+"""A study whose records lie in PostgreSQL, driven by real processes from two working folders."""
+
+import json
+import shutil
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from tests.command import start_tune, tune
+from tests.small import write_study
+from tests.test_interrupted import LONG, read_until, trials_of
+
+N_TRIALS = 6
+STUDY: dict[str, Any] = {**LONG, "search": {**LONG["search"], "trials": N_TRIALS}}
+
+
+def written(folder: Path, storage: str) -> Path:
+    return write_study(folder, **STUDY, storage=storage)
+
+
+@pytest.mark.slow
+def test_a_killed_study_is_taken_over_from_another_folder_and_ends_as_one_that_ran_at_once_on_sqlite(
+    begin, postgresql
+):
+    url = postgresql("studies")
+    once = write_study(begin("once"), **STUDY)
+    assert tune("run", once, "--quiet").code == 0
+
+    here, there = written(begin("here"), url), written(begin("there"), url)
+    with start_tune("run", here) as first:
+        read = read_until(first, "trial 2 ")
+        refused = tune("run", there)
+        assert refused.code == 2
+        expected = f"is being run by process {first.pid} on {socket.gethostname()} since 20"
+        assert expected in refused.err
+        first.kill()
+        first.stdout.read()
+    assert first.returncode == -signal.SIGKILL, read
+    shutil.rmtree(here.parent.parent / "runs" / "small")
+
+    last = tune("run", there)
+    assert last.code == 0, last.err
+    assert "continues after " in last.err
+    trials = trials_of(there)
+    assert [trial["number"] for trial in trials] == list(range(N_TRIALS))
+    assert trials == trials_of(once)
+    assert trials == trials_of(here)
+    models = [path.parent.parent / "runs" / "small" / "model" / "manifest.json" for path in (once, there)]
+    scores = [json.loads(path.read_text("utf-8"))["held_out"] for path in models]
+    assert scores[0] == scores[1]
+    report = tune("report", here)
+    assert report.code == 0, report.err
+
+
+@pytest.mark.slow
+def test_a_driver_whose_study_was_taken_over_stops_and_writes_nothing_more(begin, postgresql):
+    url = postgresql("taken")
+    path = written(begin("slept"), url)
+    engine = sqlalchemy.create_engine(url)
+    with start_tune("run", path) as slept:
+        read_until(slept, "trial 1 ")
+        with engine.begin() as connection:
+            # As a driver on another machine does when this one has slept for longer than a minute.
+            connection.exec_driver_sql(
+                "UPDATE tuner_leases SET token = 'x', host = 'far', machine = 'far', pid = 77"
+            )
+        rest = slept.stdout.read()
+    assert slept.returncode == 2, rest
+    assert "study 'small' was taken over by process 77 on far since 20" in rest
+    assert "Traceback" not in rest
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT token FROM tuner_leases").scalar() == "x"
+    engine.dispose()
+    ended = [trial for trial in trials_of(path) if trial["state"] != "running"]
+    assert 2 <= len(ended) <= 3
+
+
+def test_a_database_that_cannot_be_reached_is_told_before_any_training(begin):
+    pytest.importorskip("psycopg")
+    folder = begin("unreachable")
+    path = written(folder, "postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
+    for command in ("run", "check", "show", "report"):
+        said = tune(command, path)
+        assert said.code == 2
+        assert said.err.startswith("postgresql+psycopg://me@127.0.0.1:1/db: the database cannot be used: ")
+        assert "s3cret" not in said.out + said.err
+        assert len(said.err.splitlines()) == 1
+    assert not (folder / "runs" / "small").exists()
