@@ -110,7 +110,7 @@ class Driver:
         Args:
             n_trials: trials of the study, those of earlier processes included.
             deadline: no trial starts after this ``time.monotonic()``.
-            training: entered while trials are evaluated; an interruption may come inside.
+            training: entered while trials are evaluated or answered; an interruption may come inside.
         """
         running: set[Future[TrialResult]] = set()
         while True:
@@ -118,7 +118,8 @@ class Driver:
                 asked = self._next(n_trials)
                 if asked is None:
                     break
-                answer = self._answer(asked)
+                with training():
+                    answer = self._answer(asked)
                 if answer is not None:
                     self._record(answer)
                     yield answer
