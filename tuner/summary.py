@@ -8,7 +8,7 @@ from typing import Any
 
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
-from tuner.export.final_record import read_final, to_json
+from tuner.export.final_record import find_final, to_json
 from tuner.lease import is_driven
 from tuner.records import Final, Params, State, TrialResult
 from tuner.search.sampling import Asked
@@ -86,7 +86,7 @@ def summarise(store: StudyStore) -> StudySummary:
     results = store.results()
     asked: Sequence[Asked] = store.asked_trials()
     running = {trial.number: trial.params for trial in asked if trial.number not in results}
-    return StudySummary(store.header().about, results, running, final=read_final(store.folder))
+    return StudySummary(store.header().about, results, running, final=find_final(store))
 
 
 def read_summary(config: StudyConfig) -> StudySummary:

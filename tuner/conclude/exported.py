@@ -16,7 +16,7 @@ from tuner.conclude.members import member_of, plan_final
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.executors import Executor, InProcess
-from tuner.export.final_record import read_final
+from tuner.export.final_record import find_final
 from tuner.export.folder import check_replaceable, write_folder
 from tuner.header import check_unchanged
 from tuner.lease import driving
@@ -96,7 +96,7 @@ def export_study(
 
 def _recorded_as_asked(config: StudyConfig, store: StudyStore) -> Final | None:
     """Return the recorded final model if it is of the kind that is asked for now, and holds the best trial."""
-    final, best = read_final(store.folder), summarise(store).best
+    final, best = find_final(store), summarise(store).best
     if final is None or best is None or final.kind != config.export:
         return None
     if best.number not in {member.trial for member in final.members}:
@@ -106,7 +106,8 @@ def _recorded_as_asked(config: StudyConfig, store: StudyStore) -> Final | None:
 
 def _concluded(config: StudyConfig, store: StudyStore, executor: Executor) -> Final:
     study = _opened(config, store)
-    with driving(config.runs_folder, config.name, config.database):
+    with driving(config.runs_folder, config.name, config.database) as still_mine:
+        store.guard(still_mine)
         final = conclude(study, store, executor)
     assert final is not None, "a study with a complete trial has a final model"
     return final

@@ -9,7 +9,7 @@ from tuner.conclude.members import choose_members, plan_final
 from tuner.errors import TunerError
 from tuner.executors import Executor
 from tuner.export.card import model_card
-from tuner.export.final_record import read_final, write_final
+from tuner.export.final_record import find_final, keep_final
 from tuner.export.folder import CARD, check_replaceable, write_folder
 from tuner.export.manifest import MANIFEST, HeldOutPart, IntervalPart, Manifest, read_manifest
 from tuner.export.tables import finite_or_none
@@ -54,7 +54,7 @@ def conclude(
 
 def recorded(study: Study, store: StudyStore, members: tuple[Member, ...]) -> Final | None:
     """Return the recorded final model if it is the one that these members make, and its folder is there."""
-    final = read_final(store.folder)
+    final = find_final(store)
     if final is None or not _same(final, study.config.export, members):
         return None
     return final if is_folder_of(model_folder(store), final) else None
@@ -71,7 +71,7 @@ def make_final(
     """Train, save, score and record a final model; see ``conclude``."""
     check_replaceable(model_folder(store))
     kind = study.config.export
-    earlier = read_final(store.folder)
+    earlier = find_final(store)
     known = earlier if earlier is not None and _same(earlier, kind, members) else None
     plan = plan_final(study, store.results(), members, kind, study.test_rows)
     trained = train(study, executor, plan, training)
@@ -79,7 +79,7 @@ def make_final(
         _score(study, plan, trained, earlier) if known is None else replace(known, held_out=trained.held_out)
     )
     write_folder(model_folder(store), folder_files(trained, final))
-    write_final(store.folder, final)
+    keep_final(store, final)
     return final
 
 

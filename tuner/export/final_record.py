@@ -11,6 +11,7 @@ import numpy as np
 
 from tuner.errors import TunerError
 from tuner.records import Final, Interval, Member
+from tuner.search.storage import StudyStore
 
 FINAL = "final.json"
 """The record's name in a study's folder."""
@@ -58,6 +59,32 @@ def read_final(folder: Path) -> Final | None:
             f"{path}: damaged: {type(error).__name__}: {error}; put a copy in its place, or remove it, and the next "
             "'tune run' makes it again"
         ) from None
+
+
+def keep_final(store: StudyStore, final: Final) -> None:
+    """Record a final model in its study's folder, and for other machines where they share the study's database.
+
+    Raises:
+        TunerError: the folder or the database cannot be written.
+    """
+    write_final(store.folder, final)
+    if store.is_shared:
+        store.note(FINAL, _to_json(final))
+
+
+def find_final(store: StudyStore) -> Final | None:
+    """Return the final model that is recorded for a study; None before there is one.
+
+    One that another machine has made comes without ``held_out``, whose values lie with its model on that machine.
+
+    Raises:
+        TunerError: the record is damaged.
+    """
+    final = read_final(store.folder)
+    record = store.noted(FINAL) if store.is_shared else None
+    if record is None or (final is not None and final.created == record["created"]):
+        return final
+    return _from_json(record, None)
 
 
 def to_json(final: Final) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuner.export.final_record import read_final
 from tuner.records import Final, TrialResult, Verification
 from tuner.report.diagnosis import Diagnosis, constant_score, diagnose
 from tuner.report.importance import Importance, importance_of
@@ -115,7 +114,7 @@ def collect(study: Study, store: StudyStore) -> Report:
         header=store.header(),
         summary=summary,
         importance=importance_of(store.asked_trials(), summary.results, maximize=summary.maximize),
-        final=read_final(config.runs_folder),
+        final=summary.final,
         verification=read_verification(config.runs_folder),
     )
     if summary.best is None:

@@ -201,6 +201,23 @@ class StudyStore:
         """Return an ended trial's out-of-fold predictions alone, without its scores; None without any."""
         return self._arrays.read(number, "outputs").get("outputs")
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the records lie in a database that machines share."""
+        return self._url is not None
+
+    def note(self, name: str, value: Mapping[str, Any]) -> None:
+        """Record something of the study as a whole, JSON values, in place of what had this name."""
+        self._still_mine()
+        with self._database.reading():
+            self._opened().set_user_attr(name, dict(value))
+
+    def noted(self, name: str) -> dict[str, Any] | None:
+        """Return what was recorded by ``note``; None for nothing."""
+        with self._database.reading():
+            value: dict[str, Any] | None = self._opened().user_attrs.get(name)
+            return value
+
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
