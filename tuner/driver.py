@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from tuner.executors import Executor
+from tuner.executors.executor import Executor
 from tuner.records import Params, State, TrialResult
 from tuner.search.pruning import Told, make_bar
 from tuner.search.sampling import Asked, Outcome, Sampling

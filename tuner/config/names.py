@@ -84,8 +84,6 @@ LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "preprocess.balance": ("none",),
         "preprocess.augment": ("none",),
         "constraints": ("none", {}),
-        "search.trial_timeout": ("none",),
-        "search.trial_memory": ("none",),
         "storage": ("auto",),
     }
 )
