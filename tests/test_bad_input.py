@@ -235,7 +235,6 @@ def test_a_tracking_store_that_cannot_be_reached_is_refused(tmp_path, uri):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--workers", "2"], ["--workers 2", "one trial at a time"]),
         (["--executor", "ray"], ["--executor ray", "local"]),
         (["--executor", "cloud"], ["--executor cloud", "local"]),
         (["--timeout", "soon"], ["--timeout", "soon", "10m"]),

@@ -11,7 +11,8 @@ import pytest
 
 from tests.small import study_of
 from tuner.driver import Driver
-from tuner.executors import Executor, InProcess
+from tuner.executors.executor import Executor
+from tuner.executors.in_process import InProcess
 from tuner.records import State, TrialResult
 from tuner.run import make_header
 from tuner.search.storage import StudyStore

@@ -12,13 +12,18 @@ import pytest
 
 from tests.small import study_of, task_of
 from tuner.errors import TunerError
-from tuner.executors import InProcess, LocalWorker
+from tuner.executors.executor import Limits
+from tuner.executors.in_process import InProcess
+from tuner.executors.local import LocalWorkers
 from tuner.export.manifest import StudyPart
 from tuner.final import FinalPlan
 from tuner.records import Member, Reason, State
-from tuner.trial import evaluate
+from tuner.trial import TrialTask, evaluate
 
 pytestmark = pytest.mark.slow
+
+PATIENCE = 180.0
+"""Seconds; on a busy machine a worker takes a minute to load."""
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +32,8 @@ def task(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def worker(task) -> Iterator[LocalWorker]:
-    executor = LocalWorker(task.problem.engine)
+def worker(task) -> Iterator[LocalWorkers]:
+    executor = LocalWorkers(task.problem.engine)
     yield executor
     executor.close()
 
@@ -37,7 +42,7 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
-def wait_until(condition, seconds: float = 20.0) -> None:
+def wait_until(condition, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"
@@ -52,14 +57,67 @@ def test_a_worker_gives_the_bits_of_this_process(task, worker):
     np.testing.assert_array_equal(there.oof, here.oof)
 
 
-def test_a_worker_that_is_killed_fails_its_trial_and_the_next_one_is_evaluated(task, worker):
-    os.kill(worker._process.pid, signal.SIGSTOP)
+def kill_at_work(worker, future) -> None:
+    """Kill the first worker once it has loaded and been handed an order."""
+    seat = worker._seats[0]
+    wait_until(lambda: seat._process is not None and seat._process.load_seconds is not None)
+    time.sleep(0.3)
+    assert not future.done()
+    os.kill(worker.pids[0], signal.SIGKILL)
+
+
+def test_a_trial_whose_worker_is_killed_is_tried_again_and_has_the_same_bits(task, worker):
+    os.kill(worker.pids[0], signal.SIGSTOP)
     future = worker.submit(task)
-    os.kill(worker._process.pid, signal.SIGKILL)
-    failed = future.result(timeout=60)
-    assert (failed.state, failed.reason, failed.number) == (State.FAILED, Reason.CRASH, task.number)
+    kill_at_work(worker, future)
+    again, here = future.result(timeout=PATIENCE), evaluate(task)
+    assert (again.state, again.curve) == (State.COMPLETE, here.curve)
+    np.testing.assert_array_equal(again.oof, here.oof)
+
+
+def test_a_trial_whose_worker_is_killed_twice_has_failed_and_the_next_one_is_evaluated(task, worker, endless):
+    future = worker.submit(endless)
+    for _ in range(2):
+        ended = worker.pids[0]
+        kill_at_work(worker, future)
+        wait_until(lambda ended=ended: worker.pids not in ([], [ended]))
+    failed = future.result(timeout=PATIENCE)
+    assert (failed.state, failed.reason, failed.number) == (State.FAILED, Reason.CRASH, endless.number)
     assert "killed by signal 9" in failed.message
-    assert worker.submit(task).result(timeout=60).state is State.COMPLETE
+    assert worker.submit(task).result(timeout=PATIENCE).state is State.COMPLETE
+
+
+def test_a_worker_that_is_killed_while_it_has_nothing_to_do_is_replaced(task, worker):
+    worker.submit(task).result(timeout=PATIENCE)
+    os.kill(worker.pids[0], signal.SIGKILL)
+    time.sleep(0.2)
+    assert worker.submit(task).result(timeout=PATIENCE).state is State.COMPLETE
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory) -> TrialTask:
+    """A trial that trains for hours."""
+    study = study_of(
+        tmp_path_factory.mktemp("endless"), training={"epochs": 10_000_000, "early_stopping": "none"}
+    )
+    return task_of(study, number=3)
+
+
+def test_a_trial_past_its_memory_or_its_time_fails_and_the_next_one_is_evaluated(task, endless):
+    large = replace(task, number=5, params={**task.params, "layers": 3, "neurons": 4000})
+    executor = LocalWorkers(task.problem.engine, limits=Limits(seconds=10.0, bytes=300_000_000))
+    try:
+        first, second, third = map(executor.submit, (large, endless, task))
+        failed = first.result(timeout=PATIENCE)
+        assert (failed.state, failed.reason, failed.number) == (State.FAILED, Reason.MEMORY, large.number)
+        assert "more than 0.3 GB (search.trial_memory)" in failed.message
+        failed = second.result(timeout=PATIENCE)
+        assert (failed.state, failed.reason, failed.number) == (State.FAILED, Reason.TIMEOUT, endless.number)
+        assert failed.message == "it took more than 10 s (search.trial_timeout)"
+        assert 10.0 <= failed.seconds < 15.0
+        assert third.result(timeout=PATIENCE).state is State.COMPLETE
+    finally:
+        executor.close()
 
 
 def plan_of(task) -> FinalPlan:
@@ -83,7 +141,7 @@ def plan_of(task) -> FinalPlan:
 
 def test_a_final_model_of_a_worker_is_the_bits_of_this_process(task, worker):
     plan = plan_of(task)
-    there = worker.finish(task.problem, plan).result(timeout=60)
+    there = worker.finish(task.problem, plan).result(timeout=PATIENCE)
     here = InProcess(task.problem.engine).finish(task.problem, plan).result()
     np.testing.assert_array_equal(there.held_out, here.held_out)
     assert there.train_scores == here.train_scores
@@ -96,26 +154,36 @@ def test_a_final_model_that_diverges_is_told_and_the_worker_goes_on(task, worker
     broken = replace(plan.members[0], params={**task.params, "learning_rate": 1e30})
     future = worker.finish(task.problem, replace(plan, members=(broken,)))
     with pytest.raises(TunerError, match="diverged in epoch"):
-        future.result(timeout=60)
-    assert worker.submit(task).result(timeout=60).state is State.COMPLETE
+        future.result(timeout=PATIENCE)
+    assert worker.submit(task).result(timeout=PATIENCE).state is State.COMPLETE
 
 
-def test_a_worker_that_is_killed_over_a_final_model_says_so_and_goes_on(task, worker):
+def test_a_final_model_whose_worker_is_killed_is_trained_again(task, worker):
     plan = plan_of(task)
-    os.kill(worker._process.pid, signal.SIGSTOP)
+    os.kill(worker.pids[0], signal.SIGSTOP)
     future = worker.finish(task.problem, plan)
-    os.kill(worker._process.pid, signal.SIGKILL)
-    with pytest.raises(
-        TunerError, match=r"could not be trained: the worker's process ended \(killed by signal 9"
-    ):
-        future.result(timeout=60)
-    assert worker.finish(task.problem, plan).result(timeout=60).held_out is not None
+    kill_at_work(worker, future)
+    assert future.result(timeout=PATIENCE).held_out is not None
+
+
+def test_two_workers_give_the_bits_of_this_process_and_the_second_comes_when_it_pays(task, endless):
+    executor = LocalWorkers(task.problem.engine, workers=2)
+    try:
+        here = evaluate(task)
+        assert executor.submit(task).result(timeout=PATIENCE).curve == here.curve
+        assert len(executor.pids) == 1
+        executor.submit(endless)
+        behind = executor.submit(task)
+        assert behind.result(timeout=PATIENCE).curve == here.curve
+        assert len(executor.pids) == 2
+    finally:
+        executor.close()
 
 
 def test_no_worker_outlives_its_driver():
     code = (
-        "import sys, time; from tuner.executors import LocalWorker; worker = LocalWorker('keras');"
-        "print(worker._process.pid, flush=True); time.sleep(600)"
+        "import sys, time; from tuner.executors.local import LocalWorkers; worker = LocalWorkers('keras');"
+        "print(worker.pids[0], flush=True); time.sleep(600)"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
@@ -128,7 +196,7 @@ def test_no_worker_outlives_its_driver():
 
 
 def test_an_engine_that_cannot_be_loaded_is_told_before_any_trial(task):
-    executor = LocalWorker("no such engine")
+    executor = LocalWorkers("no such engine")
     try:
         with pytest.raises(TunerError, match="could not load engine 'no such engine'"):
             executor.submit(task).result()

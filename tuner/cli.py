@@ -59,7 +59,13 @@ def run(
     timeout: Annotated[
         str | None, typer.Option(metavar="T", help="No trial starts after this: 90s, 10m, 2h; or none.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Trials at the same time; this version has 1.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that train, up to search.window of them; default: a core each. The result is the same.",
+        ),
+    ] = None,
     executor: Annotated[str, typer.Option(help="Where trials run; this version has local.")] = "local",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; the old study is kept under a dated name.")
@@ -74,22 +80,26 @@ def run(
 ) -> None:
     """Search, or continue a search that is unfinished."""
     from tuner.config.study_file import load_config
-    from tuner.options import check_executor, check_workers, parse_timeout
+    from tuner.options import check_executor, choose_workers, parse_timeout
 
-    check_workers(workers)
     check_executor(executor)
     seconds = parse_timeout(timeout)
     config = load_config(study)
 
-    from tuner.executors import LocalWorker
+    from tuner.executors.executor import Limits
+    from tuner.executors.local import LocalWorkers
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorker(config.engine.name)
+    local = LocalWorkers(
+        config.engine.name,
+        workers=choose_workers(workers, config.search.window),
+        limits=Limits(config.search.trial_timeout, config.search.trial_memory),
+    )
 
     from tuner.run import run_study
     from tuner.view.display import show_run
 
-    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=worker)
+    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=local)
     closed = show_run(events, config, quiet=quiet)
     if closed.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -159,10 +169,10 @@ def verify(
 
     config = load_config(study)
 
-    from tuner.executors import LocalWorker
+    from tuner.executors.local import LocalWorkers
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorker(config.engine.name)
+    worker = LocalWorkers(config.engine.name)
 
     from tuner.verify import verify_trial
     from tuner.view.verification import show_verified
@@ -192,10 +202,10 @@ def export(
 
     config = load_config(study)
 
-    from tuner.executors import LocalWorker
+    from tuner.executors.local import LocalWorkers
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorker(config.engine.name)
+    worker = LocalWorkers(config.engine.name)
 
     from tuner.conclude.exported import export_study
     from tuner.view.final import show_exported

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.executors import Executor
+from tuner.executors.executor import Executor
 from tuner.records import Params, State, TrialResult, key_of
 from tuner.search.pruning import BY_FOLD, Told, make_bar
 from tuner.search.sampling import Asked, Outcome, Sampling

@@ -2,16 +2,17 @@
 
 from tuner.config.field_checks import timeout_seconds
 from tuner.errors import TunerError
+from tuner.executors.machine import usable_cores
 
 
-def check_workers(workers: int) -> None:
-    """Refuse more workers than this version can run.
+def choose_workers(workers: int | None, window: int) -> int:
+    """Return how many processes train at the same time; more than there are trials in flight would have nothing to do.
 
-    Raises:
-        TunerError: more than one.
+    Args:
+        workers: the option, at least 1; None where it was not given.
+        window: the study's trials in flight.
     """
-    if workers != 1:
-        raise TunerError(f"--workers {workers}: this version runs one trial at a time; leave the option out")
+    return min(workers or usable_cores(), window)
 
 
 def check_executor(executor: str) -> None:

@@ -32,8 +32,12 @@ class Reason(StrEnum):
 
     DIVERGED = "diverged"
     """A loss or a prediction became NaN or infinite."""
+    TIMEOUT = "timeout"
+    """It took longer than ``search.trial_timeout``."""
+    MEMORY = "memory"
+    """It took more than ``search.trial_memory``, or the kernel ended its process since memory ran out."""
     CRASH = "crash"
-    """The process that evaluated it ended."""
+    """The process that evaluated it ended, twice."""
     ERROR = "error"
     """Any other exception; the message has its type and text."""
 

@@ -11,7 +11,9 @@ from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
 from tuner.driver import Driver
 from tuner.errors import TunerError
-from tuner.executors import Executor, InProcess
+from tuner.executors.executor import Executor, Limits
+from tuner.executors.in_process import InProcess
+from tuner.executors.local import LocalWorkers
 from tuner.export.serving import served_model
 from tuner.growth import check_continues
 from tuner.header import make_header, other_versions
@@ -118,7 +120,8 @@ def run_study(
         fresh: whether records of the study that are there are moved to a dated folder first.
         origin: the file of another study, whose best configurations are tried after the default one and ``first``; it
             belongs to the study, so that one which goes on takes no other.
-        executor: evaluates the trials, and is closed at the end; None for this process.
+        executor: evaluates the trials, and is closed at the end; None for this process, or for one beside it where the
+            file bounds what a trial may take, since this one cannot be ended.
 
     Raises:
         TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
@@ -130,7 +133,7 @@ def run_study(
         fresh=fresh,
         origin=origin,
     )
-    with closing(executor or InProcess(config.engine.name)) as workers:
+    with closing(executor or _one_worker(config)) as workers:
         study = open_study(config)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
@@ -140,6 +143,11 @@ def run_study(
         ):
             store.guard(still_mine)
             yield from _search(study, store, asked, workers, interrupts)
+
+
+def _one_worker(config: StudyConfig) -> Executor:
+    limits = Limits(config.search.trial_timeout, config.search.trial_memory)
+    return LocalWorkers(config.engine.name, limits=limits) if limits.any else InProcess(config.engine.name)
 
 
 def _search(

@@ -13,7 +13,8 @@ import numpy as np
 from tuner.config.study_file import StudyConfig
 from tuner.driver import make_task, told_of
 from tuner.errors import TunerError
-from tuner.executors import Executor, InProcess
+from tuner.executors.executor import Executor
+from tuner.executors.in_process import InProcess
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification

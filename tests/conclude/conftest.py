@@ -14,7 +14,7 @@ from tests.export.made import trials_of
 from tests.small import PARAMS, study_of
 from tuner.conclude.final_model import conclude
 from tuner.config.study_file import load_config
-from tuner.executors import InProcess
+from tuner.executors.in_process import InProcess
 from tuner.final import FinalPlan, Trained
 from tuner.header import make_header
 from tuner.records import Final, Reason, State, TrialResult

@@ -163,6 +163,14 @@ def test_a_study_that_comes_with_the_package_is_right(path):
 # What determines the result
 
 
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("none", None), ("500MB", 500_000_000), ("2GB", 2_000_000_000), ("1.5 GiB", 3 * 2**29)],
+)
+def test_an_amount_of_memory_has_a_unit(tmp_path, text, amount):
+    assert load(tmp_path, f"{SMALL}search: {{trial_memory: {text}}}\n").search.trial_memory == amount
+
+
 def test_canonical_is_plain_json_and_ignores_what_does_not_determine_the_result(tmp_path):
     plain = load(tmp_path, SMALL).canonical()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
@@ -173,7 +181,7 @@ def test_canonical_is_plain_json_and_ignores_what_does_not_determine_the_result(
     data: {sklearn: iris}
     task: auto
     cv: {shuffle: true}
-    search: {trials: 3, timeout: 1h}
+    search: {trials: 3, timeout: 1h, trial_timeout: 5m, trial_memory: 2GB}
     tracking: {experiment: x}
     storage: auto
     """
@@ -195,6 +203,7 @@ def test_differences_are_sentences_with_the_old_and_the_new_value(tmp_path):
         "search.seed: 7 -> 8",
         "params.l2.high: 0.5 -> 0.6",
     ]
+    assert StudyConfig.differences({**old, "storage": "auto"}, old) == []
     fewer = load(tmp_path, SMALL + "metrics: [f1]\ntraining: {early_stopping: none}\n").canonical()
     assert StudyConfig.differences(old, fewer) == ["params.l2: removed"]
     assert StudyConfig.differences(fewer, old) == ["params.l2: added"]

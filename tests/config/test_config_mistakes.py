@@ -169,6 +169,15 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
             SMALL + "search: {timeout: 90}\n",
             "3: search.timeout: 90 is not a time; write none, or a number with a unit: 90s, 10m, 2h, 1d",
         ),
+        (SMALL + "search: {trial_timeout: 5}\n", "3: search.trial_timeout: 5 is not a time; "),
+        (
+            SMALL + "search: {trial_memory: 2}\n",
+            "3: search.trial_memory: 2 is not an amount of memory; write none, or a number with a unit: 500MB, ",
+        ),
+        (
+            SMALL + "search: {trial_memory: 2gb}\n",
+            "3: search.trial_memory: '2gb' is not an amount of memory; ",
+        ),
         (SMALL + "search: {timeout: 0s}\n", "3: search.timeout: '0s' is not a time; "),
         (
             SMALL + "search: {sampler: tpee}\n",

@@ -15,7 +15,8 @@ from tuner.conclude.final_model import (
 from tuner.conclude.members import member_of, plan_final
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
-from tuner.executors import Executor, InProcess
+from tuner.executors.executor import Executor
+from tuner.executors.in_process import InProcess
 from tuner.export.final_record import find_final
 from tuner.export.folder import check_replaceable, write_folder
 from tuner.header import check_unchanged

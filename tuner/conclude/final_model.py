@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuner.conclude.members import choose_members, plan_final
 from tuner.errors import TunerError
-from tuner.executors import Executor
+from tuner.executors.executor import Executor
 from tuner.export.card import model_card
 from tuner.export.final_record import find_final, keep_final
 from tuner.export.folder import CARD, check_replaceable, write_folder

@@ -17,6 +17,8 @@ from tuner.space.ranges import shown
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
+BYTES = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([MG]i?B)")
 HOOK_FORM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 STORES = ("http://", "https://", "sqlite:///", "postgresql://")
 """How the address of a tracking store may begin."""
@@ -110,6 +112,23 @@ def timeout_seconds(value: object) -> float | None:
             f"{shown(value)} is not a time; write none, or a number with a unit: 90s, 10m, 2h, 1d"
         )
     return seconds
+
+
+def memory_bytes(value: object) -> int | None:
+    """Return the bytes of an amount of memory such as ``500MB``, ``2GB`` or ``1.5GiB``; None for ``none``.
+
+    Raises:
+        ValueError: it has another form, or is 0; the message is a sentence for the user.
+    """
+    if value is None or value == "none":
+        return None
+    match = AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    amount = round(float(match[1]) * BYTES[match[2]]) if match else 0
+    if amount <= 0:
+        raise ValueError(
+            f"{shown(value)} is not an amount of memory; write none, or a number with a unit: 500MB, 2GB, 1.5GiB"
+        )
+    return amount
 
 
 def _text(value: object) -> str:
@@ -271,6 +290,9 @@ METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": 
 MONITOR = Checked(_monitor, {"enum": ["val_loss", *(f"val_{name}" for name in METRICS)]})
 TIMEOUT = Checked(
     timeout_seconds, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
+)
+MEMORY = Checked(
+    memory_bytes, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{AMOUNT.pattern}$"}]}
 )
 FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
 TRACKING_URI = Checked(_tracking_uri, {"type": "string"})

@@ -82,8 +82,6 @@ LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "preprocess.balance": ("none",),
         "preprocess.augment": ("none",),
         "constraints": ("none", {}),
-        "search.trial_timeout": ("none",),
-        "search.trial_memory": ("none",),
     }
 )
 """Keys whose function a later version brings, and the values that ask for nothing."""

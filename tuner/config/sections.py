@@ -126,10 +126,10 @@ class SearchSection(Section):
     """Where every random choice of the study comes from."""
     first: Annotated[tuple[Params, ...], check.FIRST] = ()
     """Configurations to try after the default one, before the sampler starts."""
-    trial_timeout: Annotated[str, later("search.trial_timeout")] = "none"
-    """How long a trial may take."""
-    trial_memory: Annotated[str, later("search.trial_memory")] = "none"
-    """How much memory a trial may take."""
+    trial_timeout: Annotated[float | None, check.TIMEOUT] = None
+    """none, or 90s, 10m, 2h, 1d: a trial that takes longer fails, and the search goes on."""
+    trial_memory: Annotated[int | None, check.MEMORY] = None
+    """none, or 500MB, 2GB: a trial whose worker grows by more fails, and the search goes on."""
 
 
 class TrackingSection(Section):

@@ -29,7 +29,7 @@ FREE_TO_CHANGE: Mapping[str, Any] = {
     "name": True,
     "data": {"path"},
     "search_space": True,
-    "search": {"trials", "timeout"},
+    "search": {"trials", "timeout", "trial_timeout", "trial_memory"},
     "export": True,
     "tracking": True,
     "storage": True,
@@ -120,7 +120,7 @@ class StudyConfig(StudySections):
     @staticmethod
     def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         """Return what changed between two `canonical` values, a sentence each: ``search.seed: 7 -> 8``."""
-        sentences = list(_differences(old, new, ()))
+        sentences = list(_differences(_determining(old), new, ()))
         if len(sentences) > 1:
             # A parameter that comes or goes changes the order as well; that it did says nothing more.
             return [sentence for sentence in sentences if not sentence.startswith("order: ")]
@@ -257,6 +257,15 @@ def _place(line: str) -> tuple[str, int]:
     """Return the file and line that a finished problem begins with."""
     match = re.match(r"(.*?):(\d+): ", line)
     return (match[1], int(match[2])) if match else (line, 0)
+
+
+def _determining(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return sections without the keys that are free to change, which an earlier version may have recorded."""
+    kept = {key: value for key, value in sections.items() if FREE_TO_CHANGE.get(key) is not True}
+    for section in FREE_TO_CHANGE.keys() & kept.keys():
+        inside = kept[section].items()
+        kept[section] = {key: value for key, value in inside if key not in FREE_TO_CHANGE[section]}
+    return kept
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
