@@ -9,8 +9,11 @@ import pytest
 
 from tests.report.page import Page, page_of
 from tests.report.recorded import TARGETS, record, report_of
+from tuner.data.columns import Column, Kind
 from tuner.export.final_record import write_final
 from tuner.records import Final, Interval, Member, State, Verification
+from tuner.report.data_card import _values
+from tuner.report.document import Table
 from tuner.report.html import html_page
 from tuner.report.write import make_document
 from tuner.search.verification import write_verification
@@ -93,6 +96,53 @@ def test_without_a_complete_trial_the_report_says_so(tmp_path: Path) -> None:
     assert "1 unfinished trial" in page.shown
     empty = replace(bare, summary=replace(bare.summary, results={}, running={}))
     assert "No trial has ended yet." in Page(html_page(make_document(empty))).shown
+
+
+@pytest.mark.parametrize(
+    ("pruner", "told"),
+    [
+        ("median", "worse than the median"),
+        ("halving", "third of the earlier trials"),
+        ("none", "ended early."),
+    ],
+)
+def test_what_ended_a_pruned_trial_is_said(tmp_path: Path, pruner: str, told: str) -> None:
+    report = report_of(record(tmp_path, n_trials=4, target="yes"))
+    config = report.study.config
+    config = config.model_copy(update={"search": config.search.model_copy(update={"pruner": pruner})})
+    pruned = replace(report, study=replace(report.study, config=config))
+    assert told in Page(html_page(make_document(pruned))).shown
+
+
+def test_an_interval_beyond_the_best_value_is_explained(tmp_path: Path) -> None:
+    report = report_of(record(tmp_path, n_trials=4, target="yes"))
+    for high, told in ((1.02, True), (0.98, False)):
+        near = replace(report, estimate=replace(report.estimate, mean=0.9, low=0.8, high=high))
+        shown = Page(html_page(make_document(near))).shown
+        assert ("may pass the best possible value, 1, as it does here" in shown) == told
+
+
+def test_classes_have_their_auc_where_they_are_several(tmp_path: Path) -> None:
+    for target, expected in (("kind", True), ("yes", False)):
+        (tmp_path / target).mkdir()
+        document = make_document(report_of(record(tmp_path / target, n_trials=2, target=target)))
+        (table,) = [
+            block
+            for section in document.sections
+            for block in section.blocks
+            if isinstance(block, Table) and block.title == "Scores by class"
+        ]
+        assert ("ROC AUC" in table.columns) == expected
+        assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_categories_are_those_of_the_rows_that_the_search_saw() -> None:
+    seen = pd.Series(pd.Categorical(["b", "a", "a"], categories=["a", "b", "only held out"]))
+    column = Column("x", Kind.CATEGORY, ("a", "b", "only held out"))
+    assert _values(column, seen) == "2 categories: a, b"
+    assert _values(column, seen[1:]) == "1 category: a"
+    many = pd.Series(pd.Categorical(list("aabcdefg")))
+    assert _values(column, many) == "7 categories: a, b, c, d, e, and 2 more"
 
 
 def test_held_out_scores_and_the_final_model_are_shown_once_recorded(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.report.recorded import record, report_of
 from tuner.records import State
+from tuner.report import charts_space
 from tuner.report.chart import (
     Axis,
     Band,
@@ -21,10 +23,10 @@ from tuner.report.chart import (
     log_axis,
     whole_axis,
 )
-from tuner.report.charts_scores import confusion_picture
+from tuner.report.charts_scores import confusion_picture, curves_picture
 from tuner.report.charts_search import history, importance, score_range
 from tuner.report.charts_space import MOST_LINES, parallel, slices
-from tuner.report.charts_trials import folds, losses
+from tuner.report.charts_trials import folds, losses, scores_by_epoch
 from tuner.report.collect import Report
 from tuner.report.plotly_figures import as_text, figure_json, plotly_figure
 from tuner.report.png import png
@@ -171,6 +173,48 @@ def test_a_confusion_matrix_says_counts_and_shares_of_the_row() -> None:
     assert cells.texts == (("3 (75 %)", "1 (25 %)"), ("0", "0"))
     assert cells.values == ((0.75, 0.25), (0.0, 0.0))
     assert picture.charts[0].y.low > picture.charts[0].y.high  # the first class on top
+
+
+def test_the_texts_of_many_classes_keep_their_size() -> None:
+    wide, narrow = (
+        confusion_picture(np.full((size, size), 1234), [f"class {k}" for k in range(size)]).charts[0]
+        for size in (6, 2)
+    )
+    assert wide.least_width > 6 * len("1,234 (17 %)") * 7
+    assert narrow.least_width < 390
+    assert narrow.least_width < narrow.most_width
+
+
+@pytest.mark.parametrize(("left_out", "told"), [(1, "1 other is not drawn"), (2, "2 others are not drawn")])
+def test_classes_that_have_no_curve_are_counted(left_out: int, told: str) -> None:
+    one = ("a", np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.3]))
+    assert f"The 2 with the lowest AUC; {told}." in curves_picture([one, one], left_out).note
+
+
+def test_an_early_spike_does_not_flatten_the_curves(tmp_path: Path) -> None:
+    report = report_of(record(tmp_path, target="amount", n_trials=1))
+    winner = report.winner
+    error = replace(winner, curve=(900.0, *(1.0 - 0.02 * epoch for epoch in range(20))), best_epoch=21)
+    picture = scores_by_epoch(replace(report, shown=(error,)))
+    assert picture.charts[0].y.high < 2
+    assert "1 much worse value beyond the edge." in picture.note
+    assert marks(picture, Line)[0].y == error.curve
+    calm = replace(error, curve=error.curve[1:], best_epoch=20)
+    assert "beyond" not in scores_by_epoch(replace(report, shown=(calm,))).note
+
+
+@pytest.mark.parametrize(
+    ("known", "which"),
+    [(True, "of less importance left out"), (False, "at the end of the search space left out")],
+)
+def test_parameters_without_a_chart_are_told_truly(report, monkeypatch, known: bool, which: str) -> None:
+    monkeypatch.setattr(charts_space, "MOST_SLICES", 3)
+    monkeypatch.setattr(charts_space, "MOST_AXES", 3)
+    shown = report if known else replace(report, importance=None)
+    for picture in (slices(shown), parallel(shown)):
+        assert re.search(rf" \d parameters {which}\.", picture.note)
+    monkeypatch.undo()
+    assert "left out" not in parallel(report).note
 
 
 def test_plotly_shows_the_numbers_of_the_chart(report) -> None:

@@ -14,6 +14,8 @@ MOST_CELLS = 20
 MOST_CURVES = 4
 MOST_TARGETS = 6
 MOST_DOTS = 800
+_LETTER = 8
+"""The width of a letter in pixels, for texts of about 11 pixels and a little room."""
 _TONES = (Tone.MAIN, Tone.SECOND, Tone.THIRD, Tone.FOURTH)
 
 
@@ -48,13 +50,23 @@ def confusion_picture(counts: np.ndarray, names: Sequence[str]) -> Picture:
     )
     note = "Rows of the matrix are true classes; the tint is the share of the row."
     height = 140 + max(36, min(70, 420 // size)) * size
+    least, most = _matrix_widths(names, texts)
     return Picture(
         "confusion",
         "Confusion matrix",
         description,
         note,
-        (Chart("", x, y, (cells,), height, most_width=220 + max(60, min(170, 900 // size)) * size),),
+        (Chart("", x, y, (cells,), height, least, most),),
     )
+
+
+def _matrix_widths(names: Sequence[str], texts: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """Return the widths, in pixels, below which the texts of cells would be too small, and that need not be passed."""
+    size = len(names)
+    longest = max(len(text) for row in texts for text in row)
+    margin = 60 + _LETTER * max(len(_short(name)) for name in names)
+    most = 220 + max(60, min(170, 900 // size)) * size
+    return min(most, margin + max(24, 4 + _LETTER * longest) * size), most
 
 
 def curves_picture(classes: Sequence[tuple[str, np.ndarray, np.ndarray]], left_out: int) -> Picture | None:
@@ -91,7 +103,8 @@ def curves_picture(classes: Sequence[tuple[str, np.ndarray, np.ndarray]], left_o
     if len(classes) > 1:
         note += " Each class against the rest."
     if left_out:
-        note += f" The {len(classes)} with the lowest AUC; {left_out} others are in the table."
+        others = "1 other is" if left_out == 1 else f"{left_out:,} others are"
+        note += f" The {len(classes)} with the lowest AUC; {others} not drawn."
     return Picture("roc", "ROC and precision-recall curves", f"Line charts; {told}.", note, charts)
 
 

@@ -49,7 +49,7 @@ def slices(report: Report) -> Picture | None:
     if span.outside:
         note += f" {counted(span.outside, 'trial')} with much worse scores at the edge."
     if left_out:
-        note += f" {counted(left_out, 'parameter')} of less importance left out."
+        note += _left_out(report, left_out)
     if len(shown) < len(complete):
         note += (
             f" {len(shown)} of {len(complete):,} trials: the best ones, and others evenly spread by score."
@@ -62,7 +62,8 @@ def parallel(report: Report) -> Picture | None:
     """Return the trials as lines across parallel axes, the last one the score; None with under two parameters."""
     summary = report.summary
     complete = summary.ranked()
-    names = most_important(report.importance, _searched(report, complete))[:MOST_AXES]
+    searched = most_important(report.importance, _searched(report, complete))
+    names = searched[:MOST_AXES]
     if len(names) < 2 or len(complete) < 3:
         return None
     shown = _thinned(complete, MOST_LINES)
@@ -78,13 +79,22 @@ def parallel(report: Report) -> Picture | None:
     x = Axis("", ticks=ticks, low=-0.45, high=len(names) + 0.6)
     chart = Chart("", x, Axis("", low=-0.16, high=1.06, hidden=True), tuple(marks), 420, least_width=720)
     note = "Each line is a complete trial. Where a parameter is absent from a trial, its line passes below the axis."
+    if len(searched) > len(names):
+        note += _left_out(report, len(searched) - len(names))
     if len(shown) < len(complete):
         note += (
             f" {len(shown)} of {len(complete):,} trials: the best ones, and others evenly spread by score."
         )
-    searched = ", ".join(names)
-    description = f"Parallel coordinates of {searched} and {summary.objective} for {len(shown)} trials."
+    description = (
+        f"Parallel coordinates of {', '.join(names)} and {summary.objective} for {len(shown)} trials."
+    )
     return Picture("parallel", "Parameters side by side", description, note, (chart,))
+
+
+def _left_out(report: Report, count: int) -> str:
+    """Return that so many parameters are not drawn, and which."""
+    which = " at the end of the search space" if report.importance is None else " of less importance"
+    return f" {counted(count, 'parameter')}{which} left out."
 
 
 def _axes(

@@ -1,13 +1,15 @@
 """Pictures of the best trials: how they learned, and their scores fold by fold."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from tuner.records import TrialResult
 from tuner.report.chart import Axis, Band, Chart, Line, Mark, Picture, Points, Rule, Tone, whole_axis
+from tuner.report.charts_search import score_range
 from tuner.report.collect import Report
-from tuner.report.wording import number
+from tuner.report.wording import counted, number
 
 _TRAIN, _VALIDATION = Tone.SECOND, Tone.MAIN
 _MOST_FOLD_LINES = 10
@@ -40,19 +42,26 @@ def scores_by_epoch(report: Report) -> Picture | None:
     if not shown:
         return None
     marks: list[Mark] = []
+    marked: list[float] = []
     tones = (Tone.SECOND, Tone.MAIN, Tone.THIRD, Tone.QUIET)
     for result, tone in zip(shown, tones, strict=False):
         epochs = tuple(float(epoch) for epoch in range(1, len(result.curve) + 1))
         marks.append(Line(_title(report, result), epochs, tuple(result.curve), tone=tone))
         if result.best_epoch is not None:
             at = (float(result.best_epoch),), (result.curve[result.best_epoch - 1],)
+            marked += at[1]
             marks.append(Points("", *at, (f"best epoch of trial {result.number}",), tone))
     objective = report.summary.objective
-    chart = Chart(
-        "", whole_axis("epoch", 1, max(len(each.curve) for each in shown)), Axis(objective), tuple(marks), 320
-    )
+    values = [value for result in shown for value in result.curve if math.isfinite(value)]
+    span = score_range(values, maximize=report.summary.maximize)
+    low, high = min([span.low, *marked]), max([span.high, *marked])
+    outside = sum(not low <= value <= high for value in values)
+    epochs_axis = whole_axis("epoch", 1, max(len(each.curve) for each in shown))
+    chart = Chart("", epochs_axis, Axis(objective, low=low, high=high), tuple(marks), 320)
     told = "; ".join(f"trial {result.number} reaches {number(result.values[0])}" for result in shown)
     note = "The mean over folds; a point marks the epoch that the score was taken at."
+    if outside:
+        note += f" {counted(outside, 'much worse value')} beyond the edge."
     return Picture("epochs", f"{objective} by epoch", f"Line chart; {told}.", note, (chart,))
 
 

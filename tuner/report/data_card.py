@@ -105,9 +105,8 @@ def _values(column: Column, values: pd.Series) -> str:
             ((-int(count), str(name)) for name, count in counts.items() if count), key=lambda each: each
         )
         names = [_cut(name) for _, name in ranked[:MOST_CATEGORIES]]
-        return f"{counted(len(column.categories), 'category')}: {listed(names, MOST_CATEGORIES)}".replace(
-            "categorys", "categories"
-        ) + (f", and {len(ranked) - len(names):,} more" if len(ranked) > len(names) else "")
+        more = f", and {len(ranked) - len(names):,} more" if len(ranked) > len(names) else ""
+        return f"{len(ranked):,} {'category' if len(ranked) == 1 else 'categories'}: {', '.join(names)}{more}"
     if column.kind is Kind.BOOLEAN:
         return f"true in {percent(float(known.mean()))}"
     if column.kind is Kind.DATETIME:

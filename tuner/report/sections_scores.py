@@ -70,7 +70,7 @@ def _classes(report: Report, found: Predictions) -> Iterator[Block]:
         yield charts_scores.confusion_picture(counts, names)
     else:
         yield _top_confusions(counts, names)
-    yield _class_rows(found.target, labels, names)
+    yield _class_rows(found.target, labels, names, found.outputs)
     if dataset.task is Task.BINARY:
         chances = found.outputs[:, 0]
         what = f"the chance of {names[1]}"
@@ -88,22 +88,25 @@ def _classes(report: Report, found: Predictions) -> Iterator[Block]:
     yield charts_scores.calibration_picture(reliability, what)
 
 
-def _class_rows(target: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Table:
+def _class_rows(target: np.ndarray, labels: np.ndarray, names: Sequence[str], outputs: np.ndarray) -> Table:
+    """Return how each class is predicted; with several columns of outputs also its AUC against the rest."""
     rows = class_table(target, labels, names)
+    several = outputs.shape[1] > 1
     lines = tuple(
         (
             row.name,
             number(row.precision),
             number(row.recall),
             number(row.f1),
+            *([number(roc_points(target == k, outputs[:, k]).area)] if several else []),
             f"{row.support:,}",
             f"{row.predicted:,}",
         )
-        for row in rows[:MOST_CLASSES]
+        for k, row in enumerate(rows[:MOST_CLASSES])
     )
     title = "Scores by class" + (f" (the first {MOST_CLASSES})" if len(rows) > MOST_CLASSES else "")
-    heads = ("class", "precision", "recall", "F1", "rows", "predicted")
-    return Table(title, heads, lines, frozenset(range(1, 6)), folded=len(lines) > 20)
+    heads = ("class", "precision", "recall", "F1", *["ROC AUC"] * several, "rows", "predicted")
+    return Table(title, heads, lines, frozenset(range(1, len(heads))), folded=len(lines) > 20)
 
 
 def _top_confusions(counts: np.ndarray, names: Sequence[str]) -> Table:

@@ -106,6 +106,11 @@ def _how_computed(report: Report) -> Iterator[Block]:
             f"this very number, and so optimistic. Its 95 % t-interval {bounds(estimate.interval) or 'cannot be told'} "
             "counts training rows that folds share (Nadeau and Bengio, Machine Learning 52, 2003), not the choosing."
         )
+        best = 1.0 if report.summary.maximize else 0.0
+        if estimate.low < best < estimate.high:
+            texts[-1] += (
+                f" It is symmetric, so it may pass the best possible value, {best:.0f}, as it does here."
+            )
     if corrected is not None:
         texts.append(
             f"Bias-corrected: the choice among {counted(corrected.n_trials, 'complete trial')} is made again on each "

@@ -8,6 +8,7 @@ from tuner.report import charts_trials
 from tuner.report.collect import Report
 from tuner.report.document import Block, Callout, Note, Paragraph, Section, Table, Tone
 from tuner.report.wording import number, params, score_of, sentence
+from tuner.search.pruning import WARM_UP
 
 TOP = 10
 """How many of the best trials are listed with all they have."""
@@ -15,6 +16,17 @@ MOST_METRICS = 4
 MOST_LISTED = 1000
 """How many trials of one kind are listed, so that a page stays a page."""
 
+_PRUNING = {
+    "median": (
+        f": after epoch {WARM_UP}, once five trials are complete, a trial ends where its best score so far is worse "
+        "than the median of what the earlier complete trials had reached by that epoch."
+    ),
+    "halving": (
+        ": at epochs 3, 9, 27 and so on, a trial goes on only if its best score so far is as good as those of the best "
+        "third of the earlier trials that got as far. So it may end while it is ahead of most of them."
+    ),
+}
+"""What each pruner does, for a reader of the trials that it ended."""
 _TONES: dict[str, Tone] = {"about right": "good", "unclear": "plain"}
 
 
@@ -112,7 +124,7 @@ def _pruned(report: Report) -> Iterator[Block]:
     )
     heads = ("trial", f"{report.summary.objective} until then", "ended after epoch", "parameters")
     yield Table(_title(len(pruned), "pruned"), heads, rows, frozenset({0, 2}), folded=True)
-    yield Note("A pruned trial was ended early, since its curve fell behind those of the trials before it.")
+    yield Note(f"A pruned trial was ended early{_PRUNING.get(report.study.config.search.pruner, '.')}")
 
 
 def _failed(report: Report) -> Iterator[Block]:
