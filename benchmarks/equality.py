@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from benchmarks import honesty
 from tuner import trial as one_trial
 from tuner.config.study_file import load_config
 from tuner.records import Params
@@ -29,9 +30,7 @@ TABLES: Mapping[str, str] = MappingProxyType(
     {
         "iris": "{sklearn: iris}",
         "digits": "{sklearn: digits}",
-        "pima": "{path: DATA/pima.csv, target: diabetes}",
-        "concrete": "{path: DATA/concrete.csv, target: strength_mpa}",
-        "yeast": f"{{path: DATA/yeast.csv.gz, target: [{', '.join(f'Class{n}' for n in range(1, 15))}]}}",
+        **{name: honesty.TABLES[name] for name in ("pima", "concrete", "yeast")},
     }
 )
 """The section ``data`` of each study."""

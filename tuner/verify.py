@@ -4,7 +4,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from tuner.driver import make_task, told_of
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.executors.in_process import InProcess
+from tuner.final import now
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification
@@ -176,7 +176,7 @@ def _unchanged(config: StudyConfig, header: Header) -> Study | list[str]:
 def _refuted(summary: StudySummary, recorded: TrialResult, found: list[str]) -> Verified:
     """Return the answer for a study that has changed since."""
     detail = f"the study has changed since, and nothing was trained: {'; '.join(found)}"
-    verification = Verification(recorded.number, _now(), "different", detail)
+    verification = Verification(recorded.number, now(), "different", detail)
     name = str(summary.about["study"])
     return Verified(name, summary.objective, recorded, None, (), tuple(found), (), (), verification)
 
@@ -199,7 +199,7 @@ def _compared(
     compared = tuple(compare(recorded, again, study.objective))
     tolerances = _tolerances(study, recorded) if others else ()
     outcome = _outcome(recorded, again, compared, tolerances)
-    verification = Verification(recorded.number, _now(), outcome, _detail(outcome, compared, others))
+    verification = Verification(recorded.number, now(), outcome, _detail(outcome, compared, others))
     return Verified(
         study.config.name, study.objective, recorded, again, compared, (), others, tolerances, verification
     )
@@ -298,7 +298,3 @@ def _record(folder: Path, verification: Verification) -> None:
             f"{folder}: cannot be written: {error.strerror}; trial {verification.trial}: {verification.outcome}, "
             f"{verification.detail}"
         ) from None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
