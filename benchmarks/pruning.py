@@ -154,10 +154,12 @@ def main() -> None:
     lines = [
         "# Pruning: `halving` against `none`",
         "",
-        f"`python -m benchmarks.pruning DATA --seeds {asked.seeds}`: the same trials of the space `mlp`, tpe. {shapes}. CPU "
-        "seconds are of one process; `none` goes first and pays for programs that `halving` finds compiled.",
+        f"`python -m benchmarks.pruning DATA --seeds {asked.seeds}`: the same trials of the space `mlp`, tpe. "
+        f"{shapes}. CPU seconds are of one process; `none` goes first and pays for programs that `halving` finds "
+        "compiled.",
         "",
-        "| table | seed | epochs, none | epochs, halving | CPU s, none | CPU s, halving | score | best, none | best, halving |",
+        "| table | seed | epochs, none | epochs, halving | CPU s, none | CPU s, halving | score | best, none | "
+        "best, halving |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, table in TABLES.items():
