@@ -17,7 +17,7 @@ from tuner.config.study_file import load_config
 from tuner.driver import Driver
 from tuner.executors import InProcess
 from tuner.header import make_header
-from tuner.records import TrialResult
+from tuner.records import Glimpse, Params, TrialResult
 from tuner.search.storage import StudyStore
 from tuner.study import open_study
 from tuner.summary import summarise
@@ -60,6 +60,9 @@ class Search:
 class _Silent:
     """A tracker that keeps nothing."""
 
+    def glimpsed(self, glimpse: Glimpse, params: Params) -> None:
+        """Take no notice."""
+
     def finished(self, result: TrialResult) -> None:
         """Take no notice."""
 
@@ -73,7 +76,8 @@ def search(folder: Path, text: str) -> Search:
     with closing(StudyStore(study.config.runs_folder, "search")) as store:
         store.create(make_header(study), maximize=study.direction == "maximize")
         driver = Driver(study, store, _Silent(), InProcess(study.problem.engine))  # type: ignore[arg-type]
-        results = list(driver.run(study.config.search.trials, training=nullcontext))
+        events = driver.run(study.config.search.trials, training=nullcontext)
+        results = [event for event in events if isinstance(event, TrialResult)]
         best = summarise(store).best
     assert best is not None, "the default configuration is never pruned"
     epochs = sum(result.epochs for result in results if result.same_as is None)
