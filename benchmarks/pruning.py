@@ -19,7 +19,7 @@ from tuner.config.study_file import load_config
 from tuner.driver import Driver
 from tuner.executors.in_process import InProcess
 from tuner.header import make_header
-from tuner.records import TrialResult
+from tuner.records import Glimpse, Params, TrialResult
 from tuner.search.storage import StudyStore
 from tuner.study import open_study
 from tuner.summary import summarise
@@ -82,6 +82,9 @@ class Search:
 class _Silent:
     """A tracker that keeps nothing."""
 
+    def glimpsed(self, glimpse: Glimpse, params: Params) -> None:
+        """Take no notice."""
+
     def finished(self, result: TrialResult) -> None:
         """Take no notice."""
 
@@ -96,7 +99,8 @@ def search(folder: Path, text: str) -> Search:
         store.create(make_header(study), maximize=study.direction == "maximize")
         driver = Driver(study, store, _Silent(), InProcess(study.problem.engine))  # type: ignore[arg-type]
         started = time.process_time()
-        results = list(driver.run(study.config.search.trials, training=nullcontext))
+        events = driver.run(study.config.search.trials, training=nullcontext)
+        results = [event for event in events if isinstance(event, TrialResult)]
         seconds = time.process_time() - started
         best = summarise(store).best
     assert best is not None, "the default configuration is never pruned"

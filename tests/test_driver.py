@@ -13,6 +13,7 @@ from tests.small import study_of
 from tuner.driver import Driver
 from tuner.executors.executor import Executor
 from tuner.executors.in_process import InProcess
+from tuner.glimpses import Heard
 from tuner.records import State, TrialResult
 from tuner.run import make_header
 from tuner.search.storage import StudyStore
@@ -80,6 +81,9 @@ class AtOnce:
 
     slots = 1
 
+    def listen(self, heard: Heard) -> None:
+        pass
+
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         future: Future[TrialResult] = Future()
         future.set_result(learnt_by_formula(task))
@@ -98,6 +102,9 @@ class OutOfOrder:
         self._threads = ThreadPoolExecutor(slots)
         self.order: list[int] = []
         self._lock = threading.Lock()
+
+    def listen(self, heard: Heard) -> None:
+        pass
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         return self._threads.submit(self._evaluate, task, float(self._random.choice([0.0, 0.1])))
@@ -120,6 +127,9 @@ class EndsAfter:
         self.slots = inner.slots
         self._inner = inner
         self._left = n
+
+    def listen(self, heard: Heard) -> None:
+        pass
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         if self._left == 0:
@@ -307,6 +317,9 @@ class _Threads:
         self._inner = InProcess(engine)
         self._threads = ThreadPoolExecutor(self.slots)
 
+    def listen(self, heard: Heard) -> None:
+        pass
+
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         return self._threads.submit(lambda: self._inner.submit(task).result())
 
@@ -334,6 +347,9 @@ class Counts:
         self.slots = inner.slots
         self._inner = inner
         self.numbers: list[int] = []
+
+    def listen(self, heard: Heard) -> None:
+        pass
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         self.numbers.append(task.number)

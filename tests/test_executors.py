@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tuner.executors.in_process import InProcess
 from tuner.executors.local import LocalWorkers
 from tuner.export.manifest import StudyPart
 from tuner.final import FinalPlan
-from tuner.records import Member, Reason, State
+from tuner.records import Glimpse, Member, Reason, State
 from tuner.trial import TrialTask, evaluate
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,15 @@ def task(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def worker(task) -> Iterator[LocalWorkers]:
+def often() -> Iterator[None]:
+    """Workers that let their trials be seen ten times a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNER_GLIMPSE_SECONDS", "0.1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def worker(task, often) -> Iterator[LocalWorkers]:
     executor = LocalWorkers(task.problem.engine)
     yield executor
     executor.close()
@@ -75,12 +84,20 @@ def test_a_trial_whose_worker_is_killed_is_tried_again_and_has_the_same_bits(tas
     np.testing.assert_array_equal(again.oof, here.oof)
 
 
-def test_a_trial_whose_worker_is_killed_twice_has_failed_and_the_next_one_is_evaluated(task, worker, endless):
+def test_a_trial_whose_worker_is_killed_twice_is_seen_anew_and_has_failed_and_the_next_one_is_evaluated(
+    task, worker, endless
+):
+    heard: list[Glimpse] = []
+    worker.listen(heard.append)
     future = worker.submit(endless)
     for _ in range(2):
-        ended = worker.pids[0]
+        ended, before = worker.pids[0], len(heard)
+        wait_until(lambda before=before: len(heard) > before + 2)
         kill_at_work(worker, future)
         wait_until(lambda ended=ended: worker.pids not in ([], [ended]))
+    epochs = [glimpse.epochs for glimpse in heard]
+    assert {(each.number, each.epochs_at_most) for each in heard} == {(endless.number, 10_000_000)}
+    assert sum(later < earlier for earlier, later in pairwise(epochs)) == 1
     failed = future.result(timeout=PATIENCE)
     assert (failed.state, failed.reason, failed.number) == (State.FAILED, Reason.CRASH, endless.number)
     assert "killed by signal 9" in failed.message
@@ -103,9 +120,13 @@ def endless(tmp_path_factory) -> TrialTask:
     return task_of(study, number=3)
 
 
-def test_a_trial_past_its_memory_or_its_time_fails_and_the_next_one_is_evaluated(task, endless):
+def test_a_trial_past_its_memory_or_its_time_fails_though_it_is_seen_and_the_next_one_is_evaluated(
+    task, endless, often
+):
     large = replace(task, number=5, params={**task.params, "layers": 3, "neurons": 4000})
     executor = LocalWorkers(task.problem.engine, limits=Limits(seconds=6.0, bytes=300_000_000))
+    seen: set[int] = set()
+    executor.listen(lambda glimpse: seen.add(glimpse.number))
     try:
         first, second, third = map(executor.submit, (large, endless, task))
         failed = first.result(timeout=PATIENCE)
@@ -115,6 +136,7 @@ def test_a_trial_past_its_memory_or_its_time_fails_and_the_next_one_is_evaluated
         assert (failed.state, failed.reason, failed.number) == (State.FAILED, Reason.TIMEOUT, endless.number)
         assert failed.message == "it took more than 6 s (search.trial_timeout)"
         assert 6.0 <= failed.seconds < 11.0
+        assert endless.number in seen
         assert third.result(timeout=PATIENCE).state is State.COMPLETE
     finally:
         executor.close()

@@ -9,13 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from tuner.executors.executor import Executor
-from tuner.records import Params, State, TrialResult, key_of
+from tuner.records import Glimpse, Params, State, TrialResult, key_of
 from tuner.search.pruning import BY_FOLD, Told, make_bar
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.tracking.tracker import Tracker
 from tuner.trial import TrialTask
+
+LOOK_S = 1.0
+"""Seconds between two looks at what is heard of trials while none of them ends."""
 
 
 def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
@@ -62,7 +65,7 @@ class Driver:
     Args:
         study: what is searched.
         store: the study's records; may hold trials of an earlier process.
-        tracker: is told of each ended trial.
+        tracker: is told of each ended trial, and of how a long one stands.
         executor: evaluates the trials.
     """
 
@@ -89,6 +92,9 @@ class Driver:
         ] = {}  # what was not a failure -> the first trial of it
         for result in store.results().values():
             self._remember(result)
+        self._evaluated: dict[int, Params] = {}  # what is in the executor's hands
+        self._glimpses: dict[int, Glimpse] = {}  # the latest of each trial that was not passed on yet
+        executor.listen(self._hear)
         self._n_ended = 0  # in a row, from trial 0
         self._waiting: list[Asked] = []
         self._n_asked = 0
@@ -104,8 +110,8 @@ class Driver:
         *,
         deadline: float | None = None,
         training: Callable[[], AbstractContextManager[None]],
-    ) -> Iterator[TrialResult]:
-        """Yield each trial as it ends, until all ``n_trials`` have.
+    ) -> Iterator[TrialResult | Glimpse]:
+        """Yield each trial as it ends, until all ``n_trials`` have; before that, how long ones stand.
 
         Args:
             n_trials: trials of the study, those of earlier processes included.
@@ -125,15 +131,32 @@ class Driver:
                     yield answer
                     continue
                 task = make_task(self._study, asked.number, asked.params, self._told)
+                self._evaluated[asked.number] = asked.params
                 with training():
                     running.add(self._executor.submit(task))
             if not running:
                 return
             with training():
-                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                ended, running = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
             for result in sorted((future.result() for future in ended), key=lambda result: result.number):
+                self._evaluated.pop(result.number)
                 self._record(result)
                 yield result
+            yield from self._seen()
+
+    def _hear(self, glimpse: Glimpse) -> None:
+        """Take a glimpse of a trial, in whatever thread it comes; the tracker need not wait for a trial to end."""
+        params = self._evaluated.get(glimpse.number)
+        if params is not None:
+            self._tracker.glimpsed(glimpse, params)
+            self._glimpses[glimpse.number] = glimpse
+
+    def _seen(self) -> Iterator[Glimpse]:
+        """Yield the latest glimpse of each trial that has been heard of since and has not ended."""
+        while self._glimpses:
+            number, glimpse = self._glimpses.popitem()
+            if number in self._evaluated:
+                yield glimpse
 
     def _next(self, n_trials: int) -> Asked | None:
         """Return the next trial to evaluate; None where there is none, or what it may know is not known yet."""

@@ -96,6 +96,25 @@ class TrialResult:
         return self.number if self.same_as is None else self.same_as
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Glimpse:
+    """How a trial that is being evaluated stands; to be looked at, and no part of any record.
+
+    Attributes:
+        number: the trial's number.
+        epochs: how many epochs have been trained, at least 1; fewer than before where the trial was begun anew.
+        epochs_at_most: how many there will be unless training ends early.
+        curves: as in ``TrialResult``, (epochs, n_folds) each: from the first epoch to this one.
+        seconds: wall time of the evaluation so far.
+    """
+
+    number: int
+    epochs: int
+    epochs_at_most: int
+    curves: Mapping[str, np.ndarray]
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A value with its bounds.
@@ -143,6 +162,8 @@ class Final:
             were added or ``export`` was changed afterwards.
         created: ISO 8601 time in UTC.
         train_scores: metric -> score on the rows that the model was trained on.
+        earlier: the other models of this study that were scored on the held-out rows, as they were recorded but
+            without ``held_out`` and ``earlier``, in the order in which they were scored.
         held_out: (rows, n_units) outputs for the held-out rows in the study's order, in target units; None for none.
     """
 
@@ -154,6 +175,7 @@ class Final:
     created: str
     train_scores: Mapping[str, float]
     held_out: np.ndarray | None = None
+    earlier: tuple["Final", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.origin import Start, check_origin, start_from
 from tuner.places import experiment_name, tracking_place
-from tuner.records import Params, TrialResult, key_of
+from tuner.records import Glimpse, Params, TrialResult, key_of
 from tuner.report.selection import Corrected
 from tuner.report.winner import corrected_score
 from tuner.search.grid import Grid
@@ -60,12 +60,14 @@ class Opened:
         study: its parts.
         n_trials: how many trials it is to have.
         before: what its records hold already.
+        seconds: after them no trial starts; None for no such bound.
         notes: what the user should know: of the data, and of what differs from an earlier run.
     """
 
     study: Study
     n_trials: int
     before: StudySummary
+    seconds: float | None
     notes: tuple[str, ...]
 
 
@@ -98,8 +100,10 @@ class Note:
     text: str
 
 
-Event = Opened | TrialResult | Note | Closed
-"""What happens in a run of a study: ``Opened`` first, ``Closed`` last, trials in the order in which they end."""
+Event = Opened | TrialResult | Glimpse | Note | Closed
+"""What happens in a run of a study: ``Opened`` first, ``Closed`` last, trials in the order in which they end.
+
+A trial that takes long is glimpsed now and then before it ends."""
 
 
 def run_study(
@@ -160,8 +164,8 @@ def _search(
     ending, trouble, corrected = Ending.FINISHED, None, None
     try:
         driver = Driver(study, store, tracker, workers)
-        for result in driver.run(asked.n_trials, deadline=deadline, training=interrupts.let_through):
-            yield result
+        for event in driver.run(asked.n_trials, deadline=deadline, training=interrupts.let_through):
+            yield event
             if tracker.trouble != trouble:
                 trouble = tracker.trouble
                 yield Note(
@@ -245,7 +249,7 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
         if store.exists:
             notes.append(f"the earlier study was moved to {store.set_aside()}")
         store.create(header, maximize=study.direction == "maximize")
-    return Opened(study, n_trials, summarise(store), tuple(notes)), tracker
+    return Opened(study, n_trials, summarise(store), asked.seconds, tuple(notes)), tracker
 
 
 def _within_grid(config: StudyConfig, others: Sequence[Params], n_trials: int) -> tuple[int, str]:

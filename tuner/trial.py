@@ -16,6 +16,7 @@ from tuner.data.inner import split_off
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import make_engine
+from tuner.glimpses import EVERY_S, Glimpses, Heard, unheard
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
@@ -79,6 +80,11 @@ class TrialTask:
     params: Params
     bar: Bar
 
+    @property
+    def epochs(self) -> int:
+        """The most epochs that it trains."""
+        return int(self.params.get("epochs", self.problem.epochs))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedFold:
@@ -97,16 +103,17 @@ class PreparedFold:
     target_scaler: TargetScaler | None
 
 
-def evaluate(task: TrialTask) -> TrialResult:
+def evaluate(task: TrialTask, glimpse: Heard = unheard, every: float = EVERY_S) -> TrialResult:
     """Train the networks of all folds and score them; the same task gives the same result to the bit.
 
     A trial whose loss or outputs stop being finite fails as diverged; any other exception fails it too, so that one
-    trial does not end a search. An interruption is no failure and passes through.
+    trial does not end a search. An interruption is no failure and passes through. How a long trial stands is given to
+    ``glimpse`` as ``every`` so many seconds pass.
     """
     started = time.perf_counter()
     blank = TrialResult(number=task.number, state=State.FAILED, params=task.params)
     try:
-        result = Course(task).run(blank)
+        result = Course(task).run(blank, Glimpses(task.number, task.epochs, glimpse, every))
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
@@ -212,7 +219,7 @@ class Course:
         maximize = monitored is not None and monitored.direction == "maximize"
         self.watch = Watch(rule, len(self.folds), maximize=maximize)
 
-    def run(self, blank: TrialResult) -> TrialResult:
+    def run(self, blank: TrialResult, glimpses: Glimpses) -> TrialResult:
         """Train until the last epoch, early stopping, pruning or divergence."""
         network = MODELS[self.problem.model].plan(self.task.params)
         n_inputs = self.folds[0].data.train.inputs.shape[1]
@@ -229,6 +236,7 @@ class Course:
                     break
                 if self.watch.ended:
                     break
+                glimpses.see(self.curves)
         return self._scored(replace(blank, state=state))
 
     def epochs(self) -> Generator[Epoch]:
@@ -239,7 +247,7 @@ class Course:
             problem.head,
             problem.loss,
             [fold.data for fold in self.folds],
-            epochs=int(task.params.get("epochs", problem.epochs)),
+            epochs=task.epochs,
             seed=derive(problem.seed, "trial", task.number),
         )
 

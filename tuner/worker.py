@@ -1,7 +1,8 @@
 """A worker: a process that keeps TensorFlow loaded, evaluates one trial after the other, and trains final models.
 
 It is started as ``python -m tuner.worker CONNECTION LIFELINE ENGINE`` with two inherited file descriptors. It knows
-neither the study nor its records: a task comes in over the connection, a result goes back.
+neither the study nor its records: a task comes in over the connection, a result goes back, and before it a glimpse now
+and then where that takes long.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def serve(connection: Connection, engine: str) -> None:
-    """Load an engine, say so, then answer each order with its result.
+    """Load an engine, say so, then answer each order with its result, and before it with ``Glimpse``s of a long trial.
 
     A final model that cannot be trained is answered with the ``TunerError`` that says why.
 
@@ -80,7 +81,8 @@ def serve(connection: Connection, engine: str) -> None:
             continue
         assert problem is not None, "a worker is sent its problem first"
         if isinstance(message, Order):
-            connection.send(evaluate(TrialTask(problem, message.number, message.params, message.bar)))
+            task = TrialTask(problem, message.number, message.params, message.bar)
+            connection.send(evaluate(task, glimpse=connection.send))
         else:
             connection.send(_finish(problem, message))
 

@@ -16,6 +16,7 @@ from tuner.conclude.final_model import conclude
 from tuner.config.study_file import load_config
 from tuner.executors.in_process import InProcess
 from tuner.final import FinalPlan, Trained
+from tuner.glimpses import Heard
 from tuner.header import make_header
 from tuner.records import Final, Reason, State, TrialResult
 from tuner.search.sampling import Asked
@@ -33,6 +34,9 @@ class Counting:
     def __init__(self) -> None:
         self.within = InProcess("stacked")
         self.plans: list[FinalPlan] = []
+
+    def listen(self, heard: Heard) -> None:
+        pass
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         return self.within.submit(task)

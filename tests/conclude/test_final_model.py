@@ -3,7 +3,7 @@
 import json
 import shutil
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -23,8 +23,10 @@ from tuner.summary import read_summary
 
 def differs(one: Final, other: Final) -> list[str]:
     """Return the names of what differs between two records."""
-    names = [name for name in one.__dataclass_fields__ if name != "held_out"]
+    names = [name for name in one.__dataclass_fields__ if name not in ("held_out", "earlier")]
     found = [name for name in names if getattr(one, name) != getattr(other, name)]
+    if list(map(asdict, one.earlier)) != list(map(asdict, other.earlier)):
+        found.append("earlier")
     return found if same_bits(one.held_out, other.held_out) else [*found, "held_out"]
 
 
@@ -57,13 +59,38 @@ def test_a_recorded_model_is_neither_trained_nor_scored_again(place, executor):
 
 
 def test_another_kind_is_another_model_and_another_look(place, executor):
-    first = concluded(opened(place), executor)
+    concluded(opened(place), executor)
     folds = concluded(opened(place, export="folds"), executor)
     assert (folds.kind, folds.looks, len(folds.members[0].epochs)) == ("folds", 2, 3)
+    assert len(list((place / "runs" / "small" / "model").glob("*.keras"))) == 3
+
+
+def test_every_look_keeps_its_scores_and_a_model_that_was_scored_before_needs_no_other(place, executor):
+    refit = concluded(opened(place), executor)
+    folds = concluded(opened(place, export="folds"), executor)
+    assert [(each.kind, each.scores) for each in folds.earlier] == [("refit", refit.scores)]
     again = concluded(opened(place, export="refit"), executor)
-    assert again.looks == 3
-    assert same_bits(again.held_out, first.held_out)
-    assert len(list((place / "runs" / "small" / "model").glob("*.keras"))) == 1
+    assert differs(again, refit) == ["looks", "earlier"]
+    assert again.looks == 2
+    assert [(each.kind, each.scores) for each in again.earlier] == [("folds", folds.scores)]
+    assert load_model(place / "runs" / "small" / "model").manifest.held_out.looks == 2
+    ensemble = concluded(opened(place, export="ensemble"), executor)
+    assert (ensemble.looks, {each.kind for each in ensemble.earlier}) == (3, {"refit", "folds"})
+    assert differs(read_final(place / "runs" / "small"), ensemble) == []
+    told = read_summary(opened(place).config).to_json()["final"]["earlier"]
+    assert {each["kind"]: each["scores"]["rmse"]["value"] for each in told} == {
+        each.kind: each.scores["rmse"].value for each in (refit, folds)
+    }
+
+
+def test_a_record_from_before_all_looks_were_kept_is_read_and_counts_on(place, executor):
+    concluded(opened(place), executor)
+    record = json.loads((place / "runs" / "small" / FINAL).read_text())
+    del record["earlier"]
+    (place / "runs" / "small" / FINAL).write_text(json.dumps({**record, "looks": 5}))
+    assert concluded(opened(place), executor).looks == 5
+    folds = concluded(opened(place, export="folds"), executor)
+    assert (folds.looks, len(folds.earlier)) == (6, 1)
 
 
 def test_trials_that_are_added_make_another_model_if_one_of_them_is_better(place, executor):

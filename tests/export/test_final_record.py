@@ -23,6 +23,8 @@ FINAL = Final(
     held_out=np.array([[0.25], [0.75]], np.float32),
 )
 
+OTHER = replace(FINAL, kind="refit", looks=1, created="2026-01-30T12:00:00+00:00", held_out=None)
+
 
 def test_another_machine_knows_the_scores_and_how_often_the_held_out_rows_were_looked_at(tmp_path):
     url = f"sqlite:///{tmp_path / 'all.db'}"
@@ -36,9 +38,16 @@ def test_another_machine_knows_the_scores_and_how_often_the_held_out_rows_were_l
         with closing(StudyStore(tmp_path / "there", "s", url)) as there:
             assert asdict(find_final(there)) == asdict(replace(FINAL, held_out=None))
             (tmp_path / "there").mkdir()
-            later = replace(FINAL, looks=3, created="2026-02-01T12:00:00+00:00")
+            later = replace(FINAL, looks=3, created="2026-02-01T12:00:00+00:00", earlier=(OTHER,))
             keep_final(there, later)
         assert asdict(find_final(here)) == asdict(replace(later, held_out=None))
+        with closing(StudyStore(tmp_path / "there", "s", url)) as there:
+            # Back to the model that was made here, whose outputs are here.
+            keep_final(there, replace(FINAL, looks=3, earlier=(later_alone := replace(OTHER, looks=3),)))
+        back = find_final(here)
+        assert back is not None
+        assert (back.looks, list(map(asdict, back.earlier))) == (3, [asdict(later_alone)])
+        assert np.array_equal(back.held_out, FINAL.held_out)
 
 
 def test_the_record_of_a_study_in_files_lies_in_its_folder_alone(tmp_path):

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tuner.tracking.outbox import NotDelivered, Outbox, Record, Refused
+from tuner.tracking.outbox import Dropped, NotDelivered, Outbox, Record, Refused
 
 
 def running(*records: Record) -> Outbox:
@@ -110,3 +110,33 @@ def test_a_second_ctrl_c_ends_the_wait() -> None:
         outbox.drain(patience_s=30.0)
     assert time.monotonic() - start < 2.0
     assert outbox.unsent == ("a",)
+
+
+def test_an_offer_is_taken_unless_one_of_its_name_waits() -> None:
+    arrived: list[int] = []
+    outbox = Outbox()
+    outbox.put(Record("result", lambda: None))
+    for n, name in enumerate(("a", "b", "a", "result")):
+        outbox.offer(Record(name, partial(arrived.append, n)))
+    outbox.start()
+    outbox.drain()
+    assert arrived == [0, 1]
+
+
+def test_an_offer_that_does_not_get_through_is_dropped_and_none_is_taken_while_records_wait() -> None:
+    def dropped() -> None:
+        raise Dropped("nobody listens")
+
+    attempts: list[int] = []
+    outbox = running()
+    outbox.offer(Record("a", dropped))
+    while outbox.unsent:
+        time.sleep(0.01)
+    assert outbox.trouble is None
+    outbox.put(Record("b", nobody))
+    while outbox.trouble is None:
+        time.sleep(0.01)
+    outbox.offer(Record("a", partial(attempts.append, 1)))
+    assert outbox.unsent == ("b",)
+    outbox.drain(patience_s=0.0)
+    assert attempts == []

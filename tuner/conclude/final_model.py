@@ -71,13 +71,11 @@ def make_final(
     """Train, save, score and record a final model; see ``conclude``."""
     check_replaceable(model_folder(store))
     kind = study.config.export
-    earlier = find_final(store)
-    known = earlier if earlier is not None and _same(earlier, kind, members) else None
+    latest = find_final(store)
     plan = plan_final(study, store.results(), members, kind, study.test_rows)
     trained = train(study, executor, plan, training)
-    final = (
-        _score(study, plan, trained, earlier) if known is None else replace(known, held_out=trained.held_out)
-    )
+    known = None if latest is None else _scored_before(latest, kind, members)
+    final = replace(known or _score(study, plan, trained, latest), held_out=trained.held_out)
     write_folder(model_folder(store), folder_files(trained, final))
     keep_final(store, final)
     return final
@@ -111,11 +109,27 @@ def model_folder(store: StudyStore) -> Path:
     return store.folder / MODEL_FOLDER
 
 
-def _score(study: Study, plan: FinalPlan, trained: Trained, earlier: Final | None) -> Final:
-    """Return the record of a model, scored on the held-out rows."""
+def _scored_before(latest: Final, kind: str, members: tuple[Member, ...]) -> Final | None:
+    """Return the record of a model that was scored on the held-out rows before; to go back to it is no further look."""
+    models = _models(latest)
+    found = next((each for each in models if _same(each, kind, members)), None)
+    if found is None:
+        return None
+    others = tuple(each for each in models if each is not found)
+    return replace(found, looks=latest.looks, earlier=others)
+
+
+def _models(latest: Final) -> tuple[Final, ...]:
+    """Return the records of all models of a study that are known, in the order in which they were scored."""
+    alone = replace(latest, held_out=None, earlier=())
+    return tuple(sorted((*latest.earlier, alone), key=lambda each: each.created))
+
+
+def _score(study: Study, plan: FinalPlan, trained: Trained, latest: Final | None) -> Final:
+    """Return the record of a model, scored on the held-out rows, without its outputs."""
     rows, problem = plan.held_out, study.problem
     scores: dict[str, Interval] = {}
-    looks = 0 if earlier is None else earlier.looks
+    looks = 0 if latest is None else latest.looks
     if trained.held_out is not None:
         looks += 1
         groups = None if problem.dataset.group is None else problem.dataset.group[rows]
@@ -136,7 +150,7 @@ def _score(study: Study, plan: FinalPlan, trained: Trained, earlier: Final | Non
         looks=looks,
         created=plan.created,
         train_scores=trained.train_scores,
-        held_out=trained.held_out,
+        earlier=_models(latest) if latest is not None and latest.rows else (),
     )
 
 

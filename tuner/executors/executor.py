@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tuner.glimpses import Heard
 from tuner.records import TrialResult
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
@@ -39,6 +40,12 @@ class Executor(Protocol):
 
     slots: int
     """How many trials it takes at the same time, at least 1."""
+
+    def listen(self, heard: Heard) -> None:
+        """Have glimpses of the trials that are submitted from now on given to ``heard``, from any thread.
+
+        Those of a trial come before its future has a result. One that is evaluated again is seen from its first epoch.
+        """
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """Begin to evaluate a trial; at most ``slots`` at the same time."""

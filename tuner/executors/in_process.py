@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tuner.engines.choice import make_engine
 from tuner.errors import TunerError
+from tuner.glimpses import Heard, unheard
 from tuner.records import TrialResult
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which are imported where they are used
@@ -26,13 +27,18 @@ class InProcess:
             engine: a name in ``ENGINES``.
         """
         make_engine(engine)
+        self._heard = unheard
+
+    def listen(self, heard: Heard) -> None:
+        """See ``Executor.listen``; ``heard`` is called while ``submit`` is."""
+        self._heard = heard
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """See ``Executor.submit``; an interruption passes through."""
         from tuner.trial import evaluate
 
         future: Future[TrialResult] = Future()
-        future.set_result(evaluate(task))
+        future.set_result(evaluate(task, self._heard))
         return future
 
     def finish(self, problem: Problem, plan: FinalPlan) -> Future[Trained]:

@@ -9,6 +9,7 @@ from tuner.errors import TunerError
 from tuner.executors.executor import NO_LIMITS, Limits
 from tuner.executors.orders import Handed, Orders
 from tuner.executors.seat import Seat
+from tuner.glimpses import Heard, unheard
 from tuner.records import Reason, State, TrialResult
 from tuner.worker import Order
 
@@ -36,6 +37,7 @@ class LocalWorkers:
         """
         self.slots = 2 * workers
         self._limits = limits
+        self._heard = unheard
         self._orders = Orders()
         self._seats = [Seat(self._orders, engine) for _ in range(workers)]
         self._seats[0].begin()
@@ -46,6 +48,10 @@ class LocalWorkers:
     def pids(self) -> list[int]:
         """The ids of the processes that there are now, the first worker's first."""
         return [seat.pid for seat in self._seats if seat.pid is not None]
+
+    def listen(self, heard: Heard) -> None:
+        """See ``Executor.listen``; ``heard`` is called from the worker's seat."""
+        self._heard = heard
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """See ``Executor.submit``; the future raises a ``TunerError`` where no worker can load the engine."""
@@ -59,7 +65,7 @@ class LocalWorkers:
             )
 
         order = Order(task.number, task.params, task.bar)
-        self._orders.put(Handed(task.problem, order, self._limits, future, fail))
+        self._orders.put(Handed(task.problem, order, self._limits, future, fail, self._heard))
         return future
 
     def finish(self, problem: Problem, plan: FinalPlan) -> Future[Trained]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import TunerError
 from tuner.executors.executor import Limits
+from tuner.glimpses import Heard, unheard
 from tuner.records import Reason
 from tuner.worker import Order
 
@@ -34,6 +35,7 @@ class Handed:
         limits: what it may take.
         future: takes the answer.
         fail: ends the future in its own way.
+        heard: takes glimpses that come before the answer.
         crashes: how many workers have ended over it.
     """
 
@@ -42,6 +44,7 @@ class Handed:
     limits: Limits
     future: Future[Any]
     fail: Fail
+    heard: Heard = unheard
     crashes: int = 0
 
 

@@ -5,19 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 from tuner.errors import TunerError
 from tuner.executors.executor import Limits
 from tuner.executors.machine import kills_for_memory, resident_bytes
 from tuner.executors.orders import Handed, Orders
 from tuner.executors.process import WorkerProcess, ending
-from tuner.records import Reason
+from tuner.records import Glimpse, Reason
 
 ATTEMPTS = 3
 """How many processes in a row may be killed while they load before the seat is given up."""
 
 STEP = 0.1
 """Seconds between two looks at a trial's time and memory."""
+
+
+class Exceeded(Exception):  # noqa: N818 - what a trial did, not what went wrong here
+    """A trial took more than it may.
+
+    Attributes:
+        reason: of what.
+        message: a sentence on it.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        self.reason = reason
+        self.message = message
 
 
 class Seat:
@@ -103,23 +117,22 @@ class Seat:
         started, killed_before = time.monotonic(), kills_for_memory()
         try:
             process.hand_over(handed.problem, handed.order)
-            excess = _exceeds(process, handed.limits)
-            answer = None if excess is not None else process.answer()
+            answer = _answer(process, handed)
+        except Exceeded as excess:
+            process.kill()
+            self._let_go(process)
+            self._start()
+            handed.fail(excess.reason, excess.message, time.monotonic() - started)
         except (EOFError, OSError):
             status = self._let_go(process)
             self._start()
             for_memory = status == -9 and kills_for_memory() > killed_before
             self._ended(handed, status, time.monotonic() - started, for_memory=for_memory)
-            return
-        if excess is not None:
-            process.kill()
-            self._let_go(process)
-            self._start()
-            handed.fail(*excess, time.monotonic() - started)
-        elif isinstance(answer, TunerError):
-            handed.future.set_exception(answer)
         else:
-            handed.future.set_result(answer)
+            if isinstance(answer, TunerError):
+                handed.future.set_exception(answer)
+            else:
+                handed.future.set_result(answer)
 
     def _ended(self, handed: Handed, status: int, seconds: float, *, for_memory: bool) -> None:
         """Fail an order over which the process has ended, or have it tried again: the cause may not be its own."""
@@ -133,22 +146,31 @@ class Seat:
             self._orders.put_back(replace(handed, crashes=1))
 
 
-def _exceeds(process: WorkerProcess, limits: Limits) -> tuple[Reason, str] | None:
-    """Wait until the process says something, or takes more than it may; returns what of, and a sentence on it.
+def _answer(process: WorkerProcess, handed: Handed) -> Any:
+    """Return a process's answer to an order, once it comes; what may be seen before goes to ``handed.heard``.
 
     Raises:
+        Exceeded: the process takes more than it may.
         EOFError, OSError: the process has ended.
     """
-    if not limits.any:
-        return None
-    started, before = time.monotonic(), resident_bytes(process.pid)
-    while not process.connection.poll(STEP):
-        if limits.seconds is not None and time.monotonic() - started > limits.seconds:
-            return Reason.TIMEOUT, f"it took more than {limits.seconds:g} s (search.trial_timeout)"
-        grown = resident_bytes(process.pid) - before
-        if limits.bytes is not None and grown > limits.bytes:
-            return (
-                Reason.MEMORY,
-                f"its worker grew by {grown / 1e9:.2f} GB, more than {limits.bytes / 1e9:g} GB (search.trial_memory)",
-            )
-    return None
+    limits = handed.limits
+    started, before = time.monotonic(), resident_bytes(process.pid) if limits.any else 0
+    while True:
+        if process.connection.poll(STEP if limits.any else None):
+            said = process.answer()
+            if not isinstance(said, Glimpse):
+                return said
+            handed.heard(said)
+        if limits.any:
+            _check(limits, time.monotonic() - started, resident_bytes(process.pid) - before)
+
+
+def _check(limits: Limits, seconds: float, grown: int) -> None:
+    """Raise ``Exceeded`` where an order has taken more seconds, or more bytes, than it may."""
+    if limits.seconds is not None and seconds > limits.seconds:
+        raise Exceeded(Reason.TIMEOUT, f"it took more than {limits.seconds:g} s (search.trial_timeout)")
+    if limits.bytes is not None and grown > limits.bytes:
+        raise Exceeded(
+            Reason.MEMORY,
+            f"its worker grew by {grown / 1e9:.2f} GB, more than {limits.bytes / 1e9:g} GB (search.trial_memory)",
+        )

@@ -80,24 +80,27 @@ def find_final(store: StudyStore) -> Final | None:
     Raises:
         TunerError: the record is damaged.
     """
-    final = read_final(store.folder)
     record = store.noted(FINAL) if store.is_shared else None
-    if record is None or (final is not None and final.created == record["created"]):
-        return final
-    return _from_json(record, None)
+    if record is None:
+        return read_final(store.folder)
+    return _from_json(record, _outputs(store.folder, record["created"]))
 
 
 def to_json(final: Final) -> dict[str, Any]:
     """Return what ``tune show --json`` says of a final model: JSON values, null for what is undefined."""
-    record = _to_json(final)
-    trials = [{"number": member["trial"], "weight": member["weight"]} for member in record["members"]]
     return {
-        "kind": final.kind,
-        "trials": trials,
+        **_scored(final),
         "rows": final.rows,
         "looks": final.looks,
-        "scores": record["scores"],
+        "earlier": [_scored(each) for each in final.earlier],
     }
+
+
+def _scored(final: Final) -> dict[str, Any]:
+    """Return what a model is made of and its scores on the held-out rows."""
+    record = _to_json(final)
+    trials = [{"number": member["trial"], "weight": member["weight"]} for member in record["members"]]
+    return {"kind": final.kind, "trials": trials, "scores": record["scores"]}
 
 
 def _outputs(folder: Path, created: str) -> np.ndarray | None:
@@ -120,10 +123,12 @@ def _to_json(final: Final) -> dict[str, Any]:
         "looks": final.looks,
         "created": final.created,
         "train_scores": {name: _defined(value) for name, value in final.train_scores.items()},
+        "earlier": [_to_json(each) for each in final.earlier],
     }
 
 
 def _from_json(record: dict[str, Any], held_out: np.ndarray | None) -> Final:
+    """Return a record as ``_to_json`` gave it; ``earlier`` is missing in those that were made before it was kept."""
     members = [Member(**{**member, "epochs": tuple(member["epochs"])}) for member in record["members"]]
     scores = {
         name: Interval(**{key: _number(value) for key, value in bounds.items()})
@@ -138,6 +143,7 @@ def _from_json(record: dict[str, Any], held_out: np.ndarray | None) -> Final:
         created=str(record["created"]),
         train_scores={name: _number(value) for name, value in record["train_scores"].items()},
         held_out=held_out,
+        earlier=tuple(_from_json(each, None) for each in record.get("earlier", ())),
     )
 
 

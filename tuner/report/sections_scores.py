@@ -212,6 +212,15 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
     if scored:
         heads = ("metric", f"held-out rows ({final.rows:,})", "rows it was trained on")
         yield Table("Scores of the final model", heads, scored, frozenset({1, 2}))
+        if final.earlier:
+            heads = ("model", "trials", *final.scores)
+            lines = tuple(map(_looked_at, final.earlier))
+            yield Table(
+                "Scores of earlier final models on the same rows",
+                heads,
+                lines,
+                frozenset(range(2, len(heads))),
+            )
         times = "once" if final.looks == 1 else f"{final.looks} times, so they are no longer quite untouched"
         yield Note(
             f"In brackets: 95 % percentile bootstrap over held-out rows. The held-out rows were scored {times}."
@@ -219,6 +228,11 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
     else:
         yield Paragraph("No rows were held out, so the model has no score of its own.")
     yield Note(f"Made {final.created}; in runs/{report.study.config.name}/model.")
+
+
+def _looked_at(final: Final) -> tuple[str, ...]:
+    trials = ", ".join(str(member.trial) for member in final.members)
+    return (final.kind, trials, *map(with_bounds, final.scores.values()))
 
 
 def _or_blank(value: float | None) -> str:

@@ -8,7 +8,7 @@ from math import isfinite
 
 import numpy as np
 
-from tuner.records import State, TrialResult
+from tuner.records import Glimpse, State, TrialResult
 
 LONGEST_NAME = 250
 """Characters of a param's or metric's name (MLflow's limit)."""
@@ -25,6 +25,12 @@ STATUS: Mapping[State, str] = {
     State.FAILED: "FAILED",
 }
 """The status of an ended trial's run."""
+
+STATE = "tuner.state"
+"""The tag of a trial's run that says how the trial stands."""
+
+PACE = "tuner.ms_per_epoch"
+"""The tag of a run that was shown while its trial was evaluated: from it follow the times of the points by epoch."""
 
 _REFUSED = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
 
@@ -81,7 +87,7 @@ def texts(values: Mapping[str, object]) -> dict[str, str]:
 
 def trial_tags(result: TrialResult) -> dict[str, str]:
     """Return what a trial's run says of it: its state and, for a failed one, the reason; a sentence as its note."""
-    tags = {"tuner.state": str(result.state)}
+    tags = {STATE: str(result.state)}
     if result.values:
         folds = result.fold_values[0] if result.fold_values else ()
         spread = f" ± {np.std(folds):.4g} over {len(folds)} folds" if folds else ""
@@ -98,6 +104,12 @@ def trial_tags(result: TrialResult) -> dict[str, str]:
     return tags
 
 
+def glimpse_tags(glimpse: Glimpse) -> dict[str, str]:
+    """Return what a trial's run says of it while it is evaluated."""
+    note = f"epoch {glimpse.epochs} of at most {glimpse.epochs_at_most}"
+    return {STATE: str(State.RUNNING), "mlflow.note.content": note}
+
+
 def trial_points(result: TrialResult) -> list[Point]:
     """Return every metric of a trial; values that are NaN or infinite are left out, MLflow cannot chart them.
 
@@ -106,8 +118,23 @@ def trial_points(result: TrialResult) -> list[Point]:
     ``best_epoch``, ``epochs``, ``parameters``, ``seconds``. By epoch: ``<curve>/mean``, ``val_loss/fold<k>``.
     """
     points = [Point(legal_name(name), value, 0, 1.0) for name, value in _finals(result)]
-    points += _curve_points(result)
-    return [point for point in points if isfinite(point.value)]
+    return [point for point in points if isfinite(point.value)] + curve_points(result.curves or {})
+
+
+def curve_points(curves: Mapping[str, np.ndarray]) -> list[Point]:
+    """Return the metrics by epoch of (epochs, n_folds) curves; without what is NaN or infinite."""
+    points: list[Point] = []
+    for curve, values in curves.items():
+        columns = {f"{curve}/mean": values.mean(axis=1)}
+        if curve == "val_loss":
+            columns |= {f"{curve}/fold{fold}": values[:, fold] for fold in range(values.shape[1])}
+        for name, column in columns.items():
+            points += [
+                Point(legal_name(name), value, epoch, epoch / len(column))
+                for epoch, value in enumerate(column.tolist(), start=1)
+                if isfinite(value)
+            ]
+    return points
 
 
 def _finals(result: TrialResult) -> Iterator[tuple[str, float]]:
@@ -126,13 +153,3 @@ def _finals(result: TrialResult) -> Iterator[tuple[str, float]]:
     yield "epochs", float(result.epochs)
     yield "parameters", float(result.parameters)
     yield "seconds", float(result.seconds)
-
-
-def _curve_points(result: TrialResult) -> Iterator[Point]:
-    for curve, values in (result.curves or {}).items():
-        columns = {f"{curve}/mean": values.mean(axis=1)}
-        if curve == "val_loss":
-            columns |= {f"{curve}/fold{fold}": values[:, fold] for fold in range(values.shape[1])}
-        for name, column in columns.items():
-            for epoch, value in enumerate(column.tolist(), start=1):
-                yield Point(legal_name(name), value, epoch, epoch / len(column))

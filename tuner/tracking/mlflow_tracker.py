@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tuner.errors import TunerError
-from tuner.records import TrialResult
+from tuner.records import Glimpse, Params, State, TrialResult
 from tuner.tracking.mlflow_data import data_input
 from tuner.tracking.mlflow_model import send_model
 from tuner.tracking.mlflow_outcome import write_best, write_outcome
 from tuner.tracking.mlflow_records import (
     LONGEST_TAG,
+    PACE,
+    STATE,
     STATUS,
+    curve_points,
     cut,
+    glimpse_tags,
     legal_name,
     run_name,
     texts,
     trial_points,
     trial_tags,
 )
+from tuner.tracking.mlflow_runs import ENDED, all_runs, keep_first, log
 from tuner.tracking.mlflow_store import answers, connect, is_refusal, runs_page, shown, take_experiment, why
 from tuner.tracking.mlflow_view import view_key, view_state, view_tag
-from tuner.tracking.outbox import PATIENCE_S, NotDelivered, Outbox, Record, Refused
+from tuner.tracking.outbox import PATIENCE_S, Dropped, NotDelivered, Outbox, Record, Refused
 from tuner.tracking.tracker import Ending, Outcome, StudyCard, TrackingReport
 
 if TYPE_CHECKING:
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _STUDY_ID = "tuner.study_id"
-_ENDED = frozenset(STATUS.values())
 _ENDINGS: Mapping[Ending, str] = {Ending.FINISHED: "FINISHED", Ending.INTERRUPTED: "KILLED"}
 
 
@@ -47,10 +51,13 @@ class _Child:
         id: the run's id.
         start: when it started, in milliseconds since 1970. Points get times relative to it, so that a
             repeated call repeats the very same points, and MLflow adds none.
+        pace: milliseconds an epoch where the trial was shown while it was evaluated: then nobody knew its end, which
+            other points get times relative to; None for one that was not.
     """
 
     id: str
     start: int
+    pace: float | None
 
 
 class MlflowTracker:
@@ -71,6 +78,10 @@ class MlflowTracker:
         self.artifact_folder = artifact_folder
         self._outbox = Outbox()
         self._children: dict[int, _Child] = {}
+        self._shown: dict[
+            int, int
+        ] = {}  # trials whose run says that they are evaluated -> epochs that it has
+        self._finished: set[int] = set()
         self._doubtful: set[int] = set()
         self._repeated = False
 
@@ -92,13 +103,21 @@ class MlflowTracker:
         with answers(self.uri):
             self._parent_id = self._take_parent(card)
             complete = self._take_children()
+            self._delete_shown(set(ended))
             self._client.set_experiment_tag(self._experiment.id, view_tag(card.name), view_state(card))
+        self._finished.update(ended)
         for number in sorted(set(ended) - complete):
             self._put(number, partial(_loaded, load, number))
         self._outbox.start()
 
+    def glimpsed(self, glimpse: Glimpse, params: Params) -> None:
+        """See ``Tracker.glimpsed``; while the store is away nothing is told."""
+        if glimpse.number not in self._finished:
+            self._outbox.offer(Record(run_name(glimpse.number), lambda: self._try_to_show(glimpse, params)))
+
     def finished(self, result: TrialResult) -> None:
         """See ``Tracker.finished``."""
+        self._finished.add(result.number)
         # Out-of-fold outputs are the study's own record; they would fill the memory while a server is away.
         kept = replace(result, oof=None)
         self._put(result.number, lambda: kept)
@@ -149,6 +168,12 @@ class MlflowTracker:
                 raise Refused(reason) from error
             raise NotDelivered(f"MLflow ({shown(self.uri)}): {reason}") from error
 
+    def _try_to_show(self, glimpse: Glimpse, params: Params) -> None:
+        try:
+            self._guarded(lambda: self._show(glimpse, params))
+        except (NotDelivered, Refused) as reason:
+            raise Dropped(str(reason)) from reason
+
     def _take_parent(self, card: StudyCard) -> str:
         """Return the id of the study's run, RUNNING, with what the card says."""
         tags = {
@@ -162,90 +187,96 @@ class MlflowTracker:
         }
         tags = {name: cut(text, LONGEST_TAG) for name, text in tags.items()}
         params = texts(card.params)
-        known = self._search("study", f"tags.`{_STUDY_ID}` = '{card.id}'")
+        known = all_runs(self._client, self._experiment.id, "study", f"tags.`{_STUDY_ID}` = '{card.id}'")
         if not known:
             run = self._client.create_run(self._experiment.id, tags={**tags, "mlflow.runName": card.name})
         else:
-            run = self._keep_first(known)
+            run = keep_first(self._client, known)
             self._client.update_run(run.info.run_id, status="RUNNING")
             # MLflow never changes a param: those that the study was started with stay.
             params = {name: text for name, text in params.items() if name not in run.data.params}
-        self._log(run.info.run_id, params=params, tags=tags)
+        log(self._client, run.info.run_id, params=params, tags=tags)
         self._client.log_inputs(run.info.run_id, [data_input(card.data)])
         return str(run.info.run_id)
 
     def _take_children(self) -> set[int]:
         """Learn which trials have a run, delete second ones, and return the numbers of the complete ones."""
         by_number: dict[int, list[Run]] = {}
-        for run in self._search("trial", f"tags.`mlflow.parentRunId` = '{self._parent_id}'"):
+        of_study = f"tags.`mlflow.parentRunId` = '{self._parent_id}'"
+        for run in all_runs(self._client, self._experiment.id, "trial", of_study):
             by_number.setdefault(int(run.data.tags["tuner.trial"]), []).append(run)
         complete = set()
         for number, runs in by_number.items():
-            kept = self._keep_first(runs)
+            kept = keep_first(self._client, runs)
             self._children[number] = _child(kept)
             if _STUDY_ID not in kept.data.tags:
                 self._client.set_tag(kept.info.run_id, _STUDY_ID, self._card.id)
-            if kept.info.status in _ENDED:
+            if kept.data.tags.get(STATE) == State.RUNNING:
+                self._shown.setdefault(number, 0)
+            elif kept.info.status in ENDED:
                 complete.add(number)
         return complete
 
-    def _search(self, kind: str, condition: str) -> list["Run"]:
-        """Return every run of a kind for which the condition holds, over all pages."""
-        found: list[Run] = []
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment.id], f"tags.`tuner.kind` = '{kind}' and {condition}", page_token=token
-            )
-            found += page
-            token = page.token
-            if not token:
-                return found
+    def _delete_shown(self, ended: set[int]) -> None:
+        """Delete the runs of trials that an earlier driver has shown and not ended; they are evaluated again."""
+        for number in self._shown.keys() - ended:
+            self._client.delete_run(self._children.pop(number).id)
+            del self._shown[number]
 
-    def _keep_first(self, runs: list["Run"]) -> "Run":
-        """Return the run of ``runs``, one or more, that was created first, and delete the others.
-
-        Two runs of one trial exist where a server carried out a call that it could not answer any more. They
-        have one start time; then the complete one is kept.
-        """
-        ranked = sorted(
-            runs, key=lambda run: (run.info.start_time, run.info.status not in _ENDED, run.info.run_id)
-        )
-        for second in ranked[1:]:
-            self._client.delete_run(second.info.run_id)
-        return ranked[0]
+    def _show(self, glimpse: Glimpse, params: Params) -> None:
+        """Write the epochs of a trial that is being evaluated to its run, as far as it has not got them."""
+        number, tags = glimpse.number, glimpse_tags(glimpse)
+        child = self._children.get(number)
+        if child is None:
+            pace = {PACE: repr(glimpse.seconds * 1000 / glimpse.epochs)}
+            start = _now_ms() - round(glimpse.seconds * 1000)
+            child = self._create_child(number, start, {**tags, **pace})
+        if child.pace is None:
+            return  # the run of an earlier result, which the one to come completes
+        has = self._shown.setdefault(number, 0)
+        points = [
+            (point.name, point.value, child.start + round(point.step * child.pace), point.step)
+            for point in curve_points(glimpse.curves)
+            if point.step > has
+        ]
+        log(self._client, child.id, points, texts(params), tags)
+        self._shown[number] = max(has, glimpse.epochs)
 
     def _send_trial(self, result: TrialResult, end: int) -> None:
         """Write a trial's run from whatever there is of it; it counts as complete with its last call."""
-        seconds_ms = round(result.seconds * 1000)
-        child = self._children.get(result.number) or self._create_child(result, end - seconds_ms)
-        points = [
-            (point.name, point.value, child.start + round(point.moment * seconds_ms), point.step)
-            for point in trial_points(result)
-        ]
-        self._log(child.id, points, texts(result.params), trial_tags(result))
+        seconds_ms, number = round(result.seconds * 1000), result.number
+        child = self._children.get(number) or self._create_child(number, end - seconds_ms, trial_tags(result))
+        has = self._shown.get(number, 0)
+        points = []
+        for point in trial_points(result):
+            moment = point.moment * seconds_ms
+            if point.step and child.pace is not None:
+                moment = point.step * child.pace
+            if not 0 < point.step <= has:
+                points.append((point.name, point.value, child.start + round(moment), point.step))
+        log(self._client, child.id, points, texts(result.params), trial_tags(result))
         self._client.log_inputs(child.id, [data_input(self._card.data, described=False)])
         self._client.set_terminated(child.id, STATUS[result.state], child.start + seconds_ms)
+        self._shown.pop(number, None)
 
-    def _create_child(self, result: TrialResult, start: int) -> _Child:
-        number = result.number
+    def _create_child(self, number: int, start: int, tags: Mapping[str, str]) -> _Child:
         known: list[Run] = []
         if number in self._doubtful:
             self._repeated = True
             same_trial = (
                 f"tags.`mlflow.parentRunId` = '{self._parent_id}' and tags.`tuner.trial` = '{number}'"
             )
-            known = self._search("trial", same_trial)
+            known = all_runs(self._client, self._experiment.id, "trial", same_trial)
         if known:
-            run = self._keep_first(known)
+            run = keep_first(self._client, known)
         else:
             tags = {
+                **tags,
                 "mlflow.parentRunId": self._parent_id,
                 "mlflow.runName": run_name(number),
                 "tuner.kind": "trial",
                 _STUDY_ID: self._card.id,
                 "tuner.trial": str(number),
-                **trial_tags(result),
                 **_origin(),
             }
             self._doubtful.add(number)
@@ -263,9 +294,13 @@ class MlflowTracker:
             for name, value in outcome.numbers.items()
             if isfinite(value)
         ]
-        self._log(self._parent_id, points)
+        log(self._client, self._parent_id, points)
         runs = {number: child.id for number, child in self._children.items()}
         write_outcome(self._client, self._experiment.id, self._parent_id, self._card.note, outcome, runs)
+        for number in self._shown.keys() - self._finished:
+            note = {"mlflow.note.content": "interrupted; the next run of the study evaluates it again"}
+            log(self._client, runs[number], tags=note)
+            self._client.set_terminated(runs[number], _ENDINGS[Ending.INTERRUPTED], end)
         self._client.set_terminated(self._parent_id, _ENDINGS[ending], end)
 
     def _send_files(self, outcome: Outcome) -> None:
@@ -274,27 +309,10 @@ class MlflowTracker:
             held_out = {name: value for name, value in outcome.numbers.items() if name.startswith("held_out")}
             send_model(self._client, self._experiment.id, self._parent_id, outcome.model, held_out)
 
-    def _log(
-        self,
-        run_id: str,
-        points: Collection[tuple[str, float, int, int]] = (),
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Write points (name, value, time in ms, step), params and tags; the client cuts batches of 1,000."""
-        from mlflow.entities import Metric, Param, RunTag
-
-        self._client.log_batch(
-            run_id,
-            [Metric(*point) for point in points],
-            [Param(name, text) for name, text in (params or {}).items()],
-            [RunTag(name, text) for name, text in (tags or {}).items()],
-            synchronous=True,
-        )
-
 
 def _child(run: "Run") -> _Child:
-    return _Child(id=str(run.info.run_id), start=int(run.info.start_time))
+    pace = run.data.tags.get(PACE)
+    return _Child(str(run.info.run_id), int(run.info.start_time), None if pace is None else float(pace))
 
 
 def _loaded(load: Callable[[int], TrialResult], number: int) -> TrialResult:

@@ -21,14 +21,18 @@ class Refused(Exception):  # noqa: N818
     """The other side will never take this record; the message says why."""
 
 
+class Dropped(Exception):  # noqa: N818
+    """The other side did not take a record, which is of no use later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One thing to deliver.
 
     Attributes:
         name: how a person calls it.
-        send: delivers it, or raises ``NotDelivered`` or ``Refused``; after ``NotDelivered`` it is called
-            again and then completes what the attempts before have left.
+        send: delivers it, or raises ``NotDelivered``, ``Refused`` or ``Dropped``; after ``NotDelivered`` it is
+            called again and then completes what the attempts before have left.
     """
 
     name: str
@@ -66,6 +70,13 @@ class Outbox:
             self._records.append(record)
             self._changed.notify_all()
 
+    def offer(self, record: Record) -> None:
+        """Queue a record that is of no use later, unless the other side is away or one of its name still waits."""
+        with self._changed:
+            if self._outage is None and all(waiting.name != record.name for waiting in self._records):
+                self._records.append(record)
+                self._changed.notify_all()
+
     @property
     def trouble(self) -> str | None:
         """Why records wait or were refused, in a sentence; None while all is well."""
@@ -84,7 +95,7 @@ class Outbox:
         A KeyboardInterrupt ends the wait; what has not been sent stays unsent.
 
         Raises:
-            Exception: whatever a ``send`` raised that was neither ``NotDelivered`` nor ``Refused``.
+            Exception: whatever a ``send`` raised that was none of those that ``Record`` names.
         """
         with self._changed:
             self._draining = True
@@ -114,7 +125,9 @@ class Outbox:
             except NotDelivered as reason:
                 self._put_off(str(reason))
             except Refused as reason:
-                self._drop(record, str(reason))
+                self._refuse(record, str(reason))
+            except Dropped:
+                self._drop()
             except Exception as bug:
                 with self._changed:
                     self._bug = bug
@@ -135,7 +148,12 @@ class Outbox:
             self._records.popleft()
             self._moved()
 
-    def _drop(self, record: Record, reason: str) -> None:
+    def _drop(self) -> None:
+        with self._changed:
+            self._records.popleft()
+            self._changed.notify_all()
+
+    def _refuse(self, record: Record, reason: str) -> None:
         with self._changed:
             self._records.popleft()
             self._refused.append(record.name)

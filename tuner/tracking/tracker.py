@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from tuner.records import Params, TrialResult
+from tuner.records import Glimpse, Params, TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,8 @@ class Tracker(Protocol):
     """Told of a study as it goes; never steers it and never holds it up.
 
     The calls come in the order ``started``, ``finished`` for each trial that ends, ``closed``, all from one
-    thread. A tracker that has told of a trial knows it after a restart: no trial is shown twice.
+    thread; ``glimpsed`` comes between the first and the last of them, from any thread. A tracker that has told of a
+    trial knows it after a restart: no trial is shown twice.
     """
 
     def started(self, card: StudyCard, ended: Collection[int], load: Callable[[int], TrialResult]) -> None:
@@ -151,6 +152,14 @@ class Tracker(Protocol):
 
         Raises:
             TunerError: the records cannot be kept there; raised before anything is trained.
+        """
+
+    def glimpsed(self, glimpse: Glimpse, params: Params) -> None:
+        """Tell how a trial stands that is being evaluated, if that can be told now; returns at once.
+
+        Args:
+            glimpse: how it stands.
+            params: what it tries.
         """
 
     def finished(self, result: TrialResult) -> None:

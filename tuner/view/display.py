@@ -16,7 +16,7 @@ from rich.text import Text
 from tuner.check import CheckReport
 from tuner.config.study_file import StudyConfig
 from tuner.places import experiment_name, tracking_place
-from tuner.records import State, TrialResult
+from tuner.records import Glimpse, State, TrialResult
 from tuner.report.wording import number, param, params, score_of
 from tuner.run import Closed, Event, Note, Opened
 from tuner.study import Study
@@ -46,6 +46,8 @@ def show_run(events: Generator[Event], config: StudyConfig, *, quiet: bool) -> C
                     view = _view(event, messages, quiet=quiet)
                 elif isinstance(event, TrialResult):
                     view.ended(event)
+                elif isinstance(event, Glimpse):
+                    view.glimpsed(event)
                 elif isinstance(event, Note):
                     messages.print(event.text)
                 else:
