@@ -26,11 +26,13 @@ from tuner.export.manifest import (
 )
 from tuner.export.preprocess_json import to_file
 from tuner.export.tables import finite_or_none
+from tuner.model.heads import AUTO_OUTPUT
 from tuner.model.metrics import score
 from tuner.model.network import MODELS
 from tuner.records import Member
 from tuner.search.pruning import Bar
 from tuner.seeds import derive
+from tuner.tasks import Task
 from tuner.trial import Course, PreparedFold, Problem, TrialTask, divergence, plan_of, prepare_rows
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
@@ -226,6 +228,7 @@ def _manifest(
         task=dataset.task,
         target_names=dataset.target_names,
         classes=dataset.classes,
+        output=problem.head.activation if dataset.task is Task.REGRESSION else AUTO_OUTPUT,
         columns=tuple(map(_column, dataset.columns)),
         trials=tuple(
             TrialPart(number=each.trial, weight=each.weight, params=dict(each.params), epochs=each.epochs)

@@ -167,7 +167,9 @@ def prepare_rows(
     """
     dataset = problem.dataset
     preprocessor = Preprocessor(dataset.columns, plan, seed).fit(dataset.features.iloc[train])
-    scaler = TargetScaler().fit(dataset.target[train]) if LOSSES[problem.loss].scales_target else None
+    scaler = None
+    if LOSSES[problem.loss].scales_target:
+        scaler = TargetScaler(problem.head.activation).fit(dataset.target[train])
     weight = np.ones(len(dataset.target)) if dataset.weight is None else dataset.weight
     weight = weight / weight[train].mean()
 
