@@ -132,6 +132,11 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
     return replace(problem.preprocess, **own)  # type: ignore[arg-type]
 
 
+def most_epochs(problem: Problem, params: Params) -> int:
+    """Return the most epochs that a trial trains: the study's, where its parameters do not say."""
+    return int(params.get("epochs", problem.epochs))
+
+
 @lru_cache(maxsize=4)
 def _prepare(problem: Problem, plan: PreprocessPlan) -> tuple[PreparedFold, ...]:
     return tuple(_prepare_fold(problem, plan, fold) for fold in problem.folds)
@@ -241,7 +246,7 @@ class Course:
             problem.head,
             problem.loss,
             [fold.data for fold in self.folds],
-            epochs=int(task.params.get("epochs", problem.epochs)),
+            epochs=most_epochs(problem, task.params),
             seed=derive(problem.seed, "trial", task.number),
         )
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.conclude.members import choose_members, plan_final
+from tuner.conclude.members import choose_members, plan_final, results_of
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.export.card import model_card
@@ -73,7 +73,7 @@ def make_final(
     kind = study.config.export
     earlier = find_final(store)
     known = earlier if earlier is not None and _same(earlier, kind, members) else None
-    plan = plan_final(study, store.results(), members, kind, study.test_rows)
+    plan = plan_final(study, results_of(study, store, members), members, kind, study.test_rows)
     trained = train(study, executor, plan, training)
     final = (
         _score(study, plan, trained, earlier) if known is None else replace(known, held_out=trained.held_out)
