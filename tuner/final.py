@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +26,24 @@ from tuner.export.manifest import (
 )
 from tuner.export.preprocess_json import to_file
 from tuner.export.tables import finite_or_none
+from tuner.model.heads import AUTO_OUTPUT
 from tuner.model.metrics import score
 from tuner.model.network import MODELS
+from tuner.model.schedules import following
 from tuner.records import Member
 from tuner.search.pruning import Bar
 from tuner.seeds import derive
-from tuner.trial import Course, PreparedFold, Problem, TrialTask, divergence, plan_of, prepare_rows
+from tuner.tasks import Task
+from tuner.trial import (
+    Course,
+    PreparedFold,
+    Problem,
+    TrialTask,
+    divergence,
+    most_epochs,
+    plan_of,
+    prepare_rows,
+)
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
 """Whose versions a model's outputs depend on."""
@@ -49,6 +61,8 @@ class FinalPlan:
         held_out: (n_test,) row numbers to predict; none of them is learned from.
         study: what the manifest says of the study.
         created: ISO 8601 time.
+        losses: trial -> (n_epochs, n_folds) validation losses of its folds, which a learning rate may have followed:
+            that of a network which is trained on all rows, without rows to validate on, falls when theirs did.
     """
 
     kind: str
@@ -57,6 +71,7 @@ class FinalPlan:
     held_out: np.ndarray
     study: StudyPart
     created: str
+    losses: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,12 +159,16 @@ def _on_all_rows(problem: Problem, plan: FinalPlan, member: Member) -> list[Trai
         seed=derive(problem.seed, "final", "preprocess"),
     )
     (n_epochs,) = member.epochs
+    network = MODELS[problem.model].plan(member.params)
+    if member.trial in plan.losses:
+        network = replace(network, schedule=following(network.schedule, plan.losses[member.trial]))
     epochs = make_engine(problem.engine).train(
-        MODELS[problem.model].plan(member.params),
+        network,
         problem.head,
         problem.loss,
         [prepared.data],
-        epochs=n_epochs,
+        # Not n_epochs: a schedule that ends with the last epoch is to be where the folds' was at their best one.
+        epochs=most_epochs(problem, member.params),
         seed=derive(problem.seed, "final", member.trial),
     )
     with closing(epochs):
@@ -226,6 +245,7 @@ def _manifest(
         task=dataset.task,
         target_names=dataset.target_names,
         classes=dataset.classes,
+        output=problem.head.activation if dataset.task is Task.REGRESSION else AUTO_OUTPUT,
         columns=tuple(map(_column, dataset.columns)),
         trials=tuple(
             TrialPart(number=each.trial, weight=each.weight, params=dict(each.params), epochs=each.epochs)

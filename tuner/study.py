@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.config.cross_checks import output_problem
 from tuner.config.study_file import StudyConfig
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
@@ -11,7 +12,7 @@ from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
 from tuner.model.fold_metrics import FoldScorer
-from tuner.model.heads import Head, make_head
+from tuner.model.heads import POSITIVE_OUTPUTS, Head, make_head
 from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
 from tuner.search.stopping import EarlyStopping
@@ -73,7 +74,8 @@ def open_study(config: StudyConfig) -> Study:
         shuffle=config.cv.shuffle,
         seed=derive(seed, "folds"),
     )
-    head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes))
+    head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes), config.training.output)
+    _check_output(config, dataset, search_rows)
     _check_objective(config, metrics[0], dataset, head, folds)
     problem = Problem(
         dataset=dataset,
@@ -141,6 +143,23 @@ def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple
     if problems:
         raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
     return loss, tuple(dict.fromkeys((objective, *config.metrics)))
+
+
+def _check_output(config: StudyConfig, dataset: Dataset, search_rows: np.ndarray) -> None:
+    """Refuse an output layer that the task does not have, or that cannot give the values of the target."""
+    output = config.training.output
+    problem = output_problem(output, dataset.task)
+    if problem is None and output in POSITIVE_OUTPUTS:
+        lowest = dataset.target[search_rows].min(axis=0)
+        for name, value in zip(dataset.target_names, lowest, strict=True):
+            if value < 0.0:
+                problem = (
+                    f"'{output}' is never negative, and target '{name}' goes down to {value:g}; "
+                    "one of: auto, linear, tanh"
+                )
+                break
+    if problem is not None:
+        raise config.problem("training.output", problem)
 
 
 def _check_objective(

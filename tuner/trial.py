@@ -83,7 +83,7 @@ class TrialTask:
     @property
     def epochs(self) -> int:
         """The most epochs that it trains."""
-        return int(self.params.get("epochs", self.problem.epochs))
+        return most_epochs(self.problem, self.params)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +139,11 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
     return replace(problem.preprocess, **own)  # type: ignore[arg-type]
 
 
+def most_epochs(problem: Problem, params: Params) -> int:
+    """Return the most epochs that a trial trains: the study's, where its parameters do not say."""
+    return int(params.get("epochs", problem.epochs))
+
+
 @lru_cache(maxsize=4)
 def _prepare(problem: Problem, plan: PreprocessPlan) -> tuple[PreparedFold, ...]:
     return tuple(_prepare_fold(problem, plan, fold) for fold in problem.folds)
@@ -174,7 +179,9 @@ def prepare_rows(
     """
     dataset = problem.dataset
     preprocessor = Preprocessor(dataset.columns, plan, seed).fit(dataset.features.iloc[train])
-    scaler = TargetScaler().fit(dataset.target[train]) if LOSSES[problem.loss].scales_target else None
+    scaler = None
+    if LOSSES[problem.loss].scales_target:
+        scaler = TargetScaler(problem.head.activation).fit(dataset.target[train])
     weight = np.ones(len(dataset.target)) if dataset.weight is None else dataset.weight
     weight = weight / weight[train].mean()
 

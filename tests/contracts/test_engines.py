@@ -12,7 +12,8 @@ from tests.engines.made import HEADS, LENGTHS, made_folds
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import ENGINES, make_engine
 from tuner.model.losses import AUTO_LOSS
-from tuner.model.network import ACTIVATIONS, plan_network
+from tuner.model.mlp_parameters import ACTIVATIONS
+from tuner.model.network import plan_network
 from tuner.model.optimizers import OPTIMIZERS
 from tuner.records import ParamValue
 from tuner.tasks import Task
@@ -25,7 +26,7 @@ others = pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"keras"}))
 
 @dataclass(frozen=True)
 class Case:
-    """A training: the trial's parameters and what it is trained on."""
+    """A training: the trial's parameters, what it is trained on, and a regression's output."""
 
     params: Mapping[str, ParamValue]
     task: Task = Task.MULTICLASS
@@ -33,6 +34,7 @@ class Case:
     lengths: tuple[int, ...] = LENGTHS
     weighted: bool = False
     inner: bool = False
+    output: str | None = None
 
 
 def _layers(key: str, *values: ParamValue) -> dict[str, ParamValue]:
@@ -59,7 +61,13 @@ CASES: dict[str, Case] = {
                 "batch_size": 8,
             }
         )
-        for names in (ACTIVATIONS[:4], ACTIVATIONS[4:8], ACTIVATIONS[8:])
+        for names in (
+            ACTIVATIONS[:4],
+            ACTIVATIONS[4:8],
+            ACTIVATIONS[8:12],
+            ACTIVATIONS[12:16],
+            ACTIVATIONS[-4:],
+        )
     },
     "no regulariser": Case(TWO_LAYERS),
     "l1": Case({**TWO_LAYERS, "l1": 1e-2}),
@@ -68,6 +76,65 @@ CASES: dict[str, Case] = {
     "batch norm, even folds": Case({**TWO_LAYERS, **BATCH_NORM, "batch_size": 8}),
     "batch norm, dropout, penalties": Case({**TWO_LAYERS, **BATCH_NORM, **DROPOUT, **PENALTIES}),
     "batch norm, adamw": Case({**TWO_LAYERS, **BATCH_NORM, "optimizer": "adamw", "weight_decay": 0.1}),
+    "batch norm after activations, cosine after a warm-up, weights that decay with adam": Case(
+        {
+            **TWO_LAYERS,
+            **DROPOUT,
+            "batch_norm": "after",
+            "schedule": "cosine",
+            "schedule_warmup": 2,
+            "weight_decay": 0.1,
+        }
+    ),
+    "bounds on every gradient and kernel, steps, weights that decay with nesterov": Case(
+        {
+            **TWO_LAYERS,
+            **PENALTIES,
+            "optimizer": "nesterov",
+            "learning_rate": 0.1,
+            "clipnorm": 0.2,
+            "max_norm": 0.7,
+            "weight_decay": 0.05,
+            "schedule": "step",
+            "schedule_every": 2,
+            "initializer": "he_normal",
+        }
+    ),
+    "a bound on all gradients, one cycle, weights that decay with nadam": Case(
+        {
+            **TWO_LAYERS,
+            **BATCH_NORM,
+            "optimizer": "nadam",
+            "global_clipnorm": 0.2,
+            "weight_decay": 0.2,
+            "schedule": "one_cycle",
+            "initializer": "lecun_uniform",
+        }
+    ),
+    "bounds on numbers, restarts, batch norm after activations": Case(
+        {
+            **TWO_LAYERS,
+            "batch_norm": "after",
+            "optimizer": "adamax",
+            "clipvalue": 0.01,
+            "max_norm": 0.5,
+            "schedule": "cosine_restarts",
+            "schedule_every": 2,
+            "initializer.1": "normal",
+            "batch_size": 8,
+        }
+    ),
+    "a rate for each fold where its loss no longer falls": Case(
+        {
+            **TWO_LAYERS,
+            "optimizer": "rmsprop",
+            "learning_rate": 0.05,
+            "schedule": "plateau",
+            "schedule_patience": 1,
+            "schedule_factor": 0.1,
+        },
+        inner=True,
+    ),
     "no hidden layer": Case({"layers": 0, "batch_size": 8, "learning_rate": 0.01}),
     "one layer": Case({"layers": 1, "neurons": 5, "batch_size": 8, "learning_rate": 0.01}),
     "three layers": Case({"layers": 3, **_layers("neurons", 3, 8, 2), "batch_size": 8}),
@@ -83,6 +150,10 @@ CASES: dict[str, Case] = {
     **{
         f"regression {loss}": Case(TWO_LAYERS, Task.REGRESSION, loss)
         for loss in ("mse", "mae", "huber", "log_cosh")
+    },
+    **{
+        f"regression {loss} of {output}": Case(TWO_LAYERS, Task.REGRESSION, loss, output=output)
+        for loss, output in (("mse", "sigmoid"), ("mae", "tanh"), ("huber", "softplus"), ("log_cosh", "relu"))
     },
 }
 
@@ -104,8 +175,9 @@ def trained(engine: str, name: str) -> tuple[Seen, ...]:
 
 def train(engine: str, case: Case, folds: tuple[FoldData, ...]) -> tuple[Seen, ...]:
     loss = case.loss or AUTO_LOSS[case.task]
-    network = plan_network(case.params)
-    epochs = make_engine(engine).train(network, HEADS[case.task], loss, folds, epochs=N_EPOCHS, seed=11)
+    network, head = plan_network(case.params), HEADS[case.task]
+    head = replace(head, activation=case.output or head.activation)
+    epochs = make_engine(engine).train(network, head, loss, folds, epochs=N_EPOCHS, seed=11)
     return tuple(Seen(epoch, epoch.weights()) for epoch in epochs)
 
 

@@ -29,9 +29,10 @@ from tuner.data.choices import (
 )
 from tuner.data.columns import Column, Kind, describe
 from tuner.data.encoders import MOST_ONEHOT
-from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
+from tuner.data.preprocess import TARGET_SCALES, Preprocessor, PreprocessPlan, TargetScaler
 from tuner.data.sources import Source
 from tuner.errors import DataError
+from tuner.model.heads import OUTPUTS
 from tuner.seeds import derive
 
 RNG = np.random.default_rng(0)
@@ -315,6 +316,29 @@ def test_targets_are_standardised_and_back() -> None:
     np.testing.assert_allclose(scaler.transform(target), expected, atol=1e-12)
     np.testing.assert_array_equal(scaler.scale_[1], 1)
     np.testing.assert_allclose(scaler.inverse(scaler.transform(target)), target)
+
+
+@pytest.mark.parametrize(("output", "low", "high"), [("sigmoid", 0.0, 1.0), ("tanh", -1.0, 1.0)])
+def test_targets_fill_the_range_of_a_bounded_output_by_the_extremes_of_the_training_rows(output, low, high):
+    target = np.column_stack([NUMBERS[:, 0], np.full(200, 7.0), -NUMBERS[:, 1]])
+    scaler = TargetScaler(output).fit(target[:150])
+    expected = MinMaxScaler((low, high)).fit(target[:150]).transform(target)
+    np.testing.assert_allclose(scaler.transform(target)[:, [0, 2]], expected[:, [0, 2]], atol=1e-12)
+    np.testing.assert_array_equal(scaler.transform(target)[:, 1], 0.0)
+    np.testing.assert_allclose(scaler.inverse(scaler.transform(target)), target)
+
+
+@pytest.mark.parametrize("output", ["softplus", "relu"])
+def test_targets_of_a_positive_output_are_divided_by_their_deviation_so_that_zero_stays_zero(output):
+    target = np.abs(NUMBERS[:, :1])
+    scaler = TargetScaler(output).fit(target[:150])
+    np.testing.assert_allclose(scaler.transform(target), target / target[:150].std())
+    assert scaler.inverse(np.zeros((1, 1))) == 0.0
+    assert TargetScaler(output).fit(np.full((5, 1), 3.0)).transform(np.full((1, 1), 3.0)) == 3.0
+
+
+def test_there_is_a_way_to_scale_targets_for_every_output():
+    assert set(TARGET_SCALES) == set(OUTPUTS)
 
 
 def test_a_large_table_is_prepared_well_within_a_second(shared_data: Path) -> None:

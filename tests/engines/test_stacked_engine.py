@@ -11,7 +11,8 @@ from tuner.engines.stacked_engine import StackedEngine, unstackable
 from tuner.engines.stacked_program import program
 from tuner.engines.stacked_rows import epoch_order, stack_rows
 from tuner.model.heads import Head
-from tuner.model.network import ACTIVATIONS, plan_network
+from tuner.model.mlp_parameters import ACTIVATIONS
+from tuner.model.network import plan_network
 from tuner.model.optimizers import OPTIMIZERS
 from tuner.tasks import Task
 

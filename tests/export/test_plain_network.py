@@ -7,7 +7,8 @@ from tuner.engines.runtime import load_tensorflow
 from tuner.export import plain_network
 from tuner.export.keras_files import open_keras, read_network, save_network
 from tuner.model.heads import make_head
-from tuner.model.network import ACTIVATIONS, plan_network
+from tuner.model.mlp_parameters import ACTIVATIONS
+from tuner.model.network import plan_network
 from tuner.tasks import Task
 
 load_tensorflow()

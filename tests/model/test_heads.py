@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tuner.model.heads import HEADS, make_head
+from tuner.model.heads import HEADS, OUTPUTS, make_head
 from tuner.tasks import Task
 
 
@@ -22,6 +22,11 @@ def test_every_task_has_a_head():
 def test_units_and_activation_follow_from_the_task(task, n_targets, n_classes, units, activation):
     head = make_head(task, n_targets, n_classes)
     assert (head.task, head.units, head.activation) == (task, units, activation)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_regression_may_have_another_activation(output):
+    assert make_head(Task.REGRESSION, 2, 0, output).activation == output
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import inspect
 import pytest
 
 from tuner.errors import TunerError
-from tuner.model.network import PARAMETERS
-from tuner.model.optimizers import OPTIMIZERS, optimizers_with, plan_optimizer
+from tuner.model.mlp_parameters import PARAMETERS
+from tuner.model.optimizers import CLIPS, OPTIMIZERS, Clip, plan_optimizer
 
 # The momentum of these two is what sets them apart from plain SGD, so it is not Keras' default of 0.
 NOT_KERAS_DEFAULTS = {("momentum", "momentum"), ("nesterov", "momentum")}
@@ -15,6 +15,8 @@ def test_an_optimizer_without_settings_has_the_defaults_of_its_keras_class(keras
     spec = OPTIMIZERS[name]
     arguments = inspect.signature(getattr(keras.optimizers, spec.keras)).parameters
     assert spec.learning_rate == arguments["learning_rate"].default
+    assert spec.weight_decay == (arguments["weight_decay"].default or 0.0)
+    assert set(CLIPS) < set(arguments)
     for setting, default in spec.settings:
         if (name, setting) not in NOT_KERAS_DEFAULTS:
             assert default == arguments[setting].default, setting
@@ -47,11 +49,23 @@ def test_equal_plans_are_equal_keys():
     assert plan_optimizer("adam", params) != plan_optimizer("nadam", params)
 
 
-def test_weight_decay_is_read_by_adamw_alone_and_the_rate_by_all():
-    assert optimizers_with("weight_decay") == ("adamw",)
-    assert optimizers_with("momentum") == ("sgd", "momentum", "nesterov")
-    assert optimizers_with("learning_rate") == tuple(OPTIMIZERS)
-    assert optimizers_with("neurons") == ()
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weight_decay_is_read_by_every_optimizer_and_only_adamw_has_some_by_itself(name):
+    assert plan_optimizer(name, {"weight_decay": 0.25}).weight_decay == 0.25
+    assert (plan_optimizer(name, {}).weight_decay > 0.0) == (name == "adamw")
+
+
+def test_gradients_have_one_bound_and_0_is_none():
+    assert plan_optimizer("sgd", {}).clip is None
+    assert plan_optimizer("sgd", {"clipnorm": 0.0, "clipvalue": 0.5}).clip == Clip("clipvalue", 0.5)
+    with pytest.raises(TunerError, match="clipnorm and clipvalue: gradients have one bound; leave out"):
+        plan_optimizer("sgd", {"clipnorm": 1.0, "clipvalue": 0.5})
+
+
+def test_lion_needs_a_mean_of_gradients_as_in_keras():
+    with pytest.raises(TunerError, match="beta_1: 0 leaves lion without its mean"):
+        plan_optimizer("lion", {"beta_1": 0})
+    assert plan_optimizer("adam", {"beta_1": 0}).setting("beta_1") == 0.0
 
 
 def test_every_setting_is_a_parameter_whose_domain_holds_the_default():
@@ -63,6 +77,6 @@ def test_every_setting_is_a_parameter_whose_domain_holds_the_default():
 
 def test_an_unknown_optimizer_is_refused_with_those_that_exist():
     with pytest.raises(
-        TunerError, match=r"'adma' is not an optimizer; one of: sgd, .*; did you mean 'adam'\?"
+        TunerError, match=r"'rmsporp' is not an optimizer; one of: sgd, .*; did you mean 'rmsprop'\?"
     ):
-        plan_optimizer("adma", {})
+        plan_optimizer("rmsporp", {})

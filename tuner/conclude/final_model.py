@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.conclude.members import choose_members, plan_final
+from tuner.conclude.members import choose_members, plan_final, results_of
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.export.card import model_card
@@ -72,7 +72,7 @@ def make_final(
     check_replaceable(model_folder(store))
     kind = study.config.export
     latest = find_final(store)
-    plan = plan_final(study, store.results(), members, kind, study.test_rows)
+    plan = plan_final(study, results_of(study, store, members), members, kind, study.test_rows)
     trained = train(study, executor, plan, training)
     known = None if latest is None else _scored_before(latest, kind, members)
     final = replace(known or _score(study, plan, trained, latest), held_out=trained.held_out)

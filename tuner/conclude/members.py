@@ -1,6 +1,7 @@
 """Which trials a final model is made of, and what a worker is told of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from tuner.export.manifest import StudyPart
 from tuner.export.tables import finite_or_none
 from tuner.final import FinalPlan, now
+from tuner.model.network import MODELS
 from tuner.records import Member, TrialResult
 from tuner.report.ensemble import greedy_ensemble
 from tuner.search.storage import StudyStore
@@ -50,7 +52,7 @@ def plan_final(
 
     Args:
         study: the study.
-        results: its ended trials by number.
+        results: its ended trials by number, as ``results_of`` gives them.
         members: the trials of the model, the heaviest first.
         kind: ``refit``, ``folds`` or ``ensemble``.
         held_out: (n_test,) row numbers to predict.
@@ -68,7 +70,19 @@ def plan_final(
         rows=len(study.search_rows),
         cross_validated={name: finite_or_none(value) for name, value in cross_validated.items()},
     )
-    return FinalPlan(kind, members, study.search_rows, held_out, about, now())
+    curves = {member.trial: results[member.trial].curves or {} for member in members}
+    losses = {trial: each["val_loss"] for trial, each in curves.items() if "val_loss" in each}
+    return FinalPlan(kind, members, study.search_rows, held_out, about, now(), losses)
+
+
+def results_of(study: Study, store: StudyStore, members: tuple[Member, ...]) -> dict[int, TrialResult]:
+    """Return a study's ended trials by number; members whose learning rate followed their losses with curves."""
+    results = store.results()
+    plan = MODELS[study.problem.model].plan
+    for member in members:
+        if plan(member.params).schedule.judges:
+            results[member.trial] = replace(results[member.trial], curves=store.curves(member.trial))
+    return results
 
 
 def _weights(study: Study, store: StudyStore, summary: StudySummary) -> dict[int, float]:

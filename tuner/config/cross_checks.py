@@ -13,9 +13,11 @@ from tuner.config.sentences import Problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
+from tuner.model.heads import AUTO_OUTPUT
 from tuner.model.losses import LOSSES, losses_for
 from tuner.model.metrics import metrics_for
 from tuner.model.network import MODELS, name_problem
+from tuner.model.optimizers import CLIPS
 from tuner.records import ParamValue
 from tuner.search.grid import grid_problems
 from tuner.space.ranges import FloatParam, IntParam
@@ -116,8 +118,17 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
             ("training", "loss"),
             f"'{loss}' is not a loss for {task}; one of: {', '.join(losses_for(task))}",
         )
+    if task is not None and (problem := output_problem(study.training.output, task)) is not None:
+        yield ("training", "output"), problem
     if task not in (None, Task.BINARY) and study.positive is not None:
         yield ("positive",), f"only a binary task has a positive label; the task is {task}"
+
+
+def output_problem(output: str, task: Task) -> str | None:
+    """Return why a task cannot have an output, or None where it can."""
+    if output == AUTO_OUTPUT or task is Task.REGRESSION:
+        return None
+    return f"'{output}' is an output for regression; that of {task} follows from its classes: write {AUTO_OUTPUT}"
 
 
 def _metric_problem(name: str, task: Task | None) -> str | None:
@@ -145,9 +156,36 @@ def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str,
         isinstance(space.parameter(name), (IntParam, FloatParam)) for name in always_there(space)
     ):
         yield ("search", "sampler"), "'cmaes' needs a number without a condition; write tpe, or search one"
+    yield from _plateau_problems(study, space)
+    yield from _clip_problems(space)
     training = given.get("training")
     if "epochs" in space.params and isinstance(training, dict) and "epochs" in training:
         yield ("training", "epochs"), "the search space has epochs too; give it in one place"
+
+
+def _plateau_problems(study: StudySections, space: SearchSpace) -> Iterator[Problem]:
+    """Yield that a rate would follow the losses of scored rows, which training must not know."""
+    stopping = study.training.early_stopping
+    if stopping is None or stopping.rows != "inner":
+        schedule = space.params.get("schedule")
+        if schedule is not None and schedule.problem("plateau") is None:
+            yield (
+                ("training", "early_stopping"),
+                "schedule: plateau follows the validation loss, and the scored rows must not steer training; write "
+                "early_stopping: {rows: inner}, or take plateau out of the search space",
+            )
+
+
+def _clip_problems(space: SearchSpace) -> Iterator[Problem]:
+    """Yield that gradients could have two bounds."""
+    always = always_there(space)
+    bounds = [name for name in CLIPS if name in always and float(space.params[name].largest) > 0.0]
+    if len(bounds) > 1:
+        yield (
+            ("search_space",),
+            f"{' and '.join(bounds)}: gradients have one bound; leave out the others, or let each exist only "
+            "where the others do not",
+        )
 
 
 def domain_of(model: str) -> Domain:

@@ -12,6 +12,7 @@ from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
 from tuner.errors import nearest
 from tuner.export.kinds import EXPORTS
+from tuner.model.heads import AUTO_OUTPUT, OUTPUTS
 from tuner.model.losses import LATER_LOSSES, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
 from tuner.model.network import MODELS
@@ -62,6 +63,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
         "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
         "training.loss": Names("a loss", ("auto", *LOSSES), (*sorted(LATER_LOSSES), HOOK)),
+        "training.output": Names("an output", (AUTO_OUTPUT, *OUTPUTS)),
         "training.engine": Names("an engine", ("auto", *ENGINES)),
         "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),
         "training.model": Names("a model", tuple(MODELS), ("cnn", HOOK)),

@@ -97,6 +97,9 @@ class TrainingSection(Section):
 
     loss: Annotated[str, named("training.loss")] = "auto"
     """What training lowers; auto: by the task."""
+    output: Annotated[str, named("training.output")] = "auto"
+    """The activation of a regression's output layer: linear (any value), sigmoid or tanh (within the range of the
+    training rows), softplus or relu (never negative); auto: by the task."""
     epochs: int = Field(100, ge=1)
     """The most passes over the training rows; a search space may hold epochs instead."""
     early_stopping: Annotated[EarlyStoppingSection | None, check.OrNone()] = EarlyStoppingSection()

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import PrivateAttr, ValidationError
 
 from tuner.config.cross_checks import domain_of, section_problems, space_problems
-from tuner.config.sections import StudySections
+from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest
@@ -120,7 +120,8 @@ class StudyConfig(StudySections):
     @staticmethod
     def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         """Return what changed between two `canonical` values, a sentence each: ``search.seed: 7 -> 8``."""
-        sentences = list(_differences(_determining(old), new, ()))
+        defaults = StudySections.model_construct(data=DataSection()).model_dump(mode="json")
+        sentences = list(_differences(_determining(old), new, defaults, ()))
         if len(sentences) > 1:
             # A parameter that comes or goes changes the order as well; that it did says nothing more.
             return [sentence for sentence in sentences if not sentence.startswith("order: ")]
@@ -268,13 +269,20 @@ def _determining(sections: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[str]:
     for key in {**old, **new}:
         here = ".".join((*path, key))
+        if key not in old and key in defaults and new[key] == defaults[key]:
+            continue  # A study of an earlier version, which had no such key, did what the default does.
         if key not in new or key not in old:
             yield f"{here}: {'removed' if key in old else 'added'}"
         elif isinstance(old[key], Mapping) and isinstance(new[key], Mapping):
-            yield from _differences(old[key], new[key], (*path, key))
+            inside = defaults.get(key)
+            yield from _differences(
+                old[key], new[key], inside if isinstance(inside, Mapping) else {}, (*path, key)
+            )
         elif old[key] != new[key]:
             yield f"{here}: {_plain(old[key])} -> {_plain(new[key])}"
 

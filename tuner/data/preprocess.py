@@ -1,7 +1,8 @@
 """From the rows of a data set to what a network reads; all statistics are those of the training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -134,30 +135,71 @@ class Preprocessor:
         return scaled, unscaled
 
 
+def _standard(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return target.mean(axis=0), _deviation(target)
+
+
+def _unit_range(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return target.min(axis=0), np.ptp(target, axis=0)
+
+
+def _range_around_zero(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (target.min(axis=0) + target.max(axis=0)) / 2.0, np.ptp(target, axis=0) / 2.0
+
+
+def _zero_stays(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(target.shape[1]), _deviation(target)
+
+
+def _deviation(target: np.ndarray) -> np.ndarray:
+    """Return exactly 0 where rounding would leave something of equal values."""
+    return np.where(np.ptp(target, axis=0) == 0, 0.0, target.std(axis=0))
+
+
+TARGET_SCALES: Mapping[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = MappingProxyType(
+    {
+        "linear": _standard,
+        "sigmoid": _unit_range,
+        "tanh": _range_around_zero,
+        "softplus": _zero_stays,
+        "relu": _zero_stays,
+    }
+)
+"""Output activation -> from (n_train, n_targets) to what becomes 0 and how much becomes 1."""
+
+
 class TargetScaler:
-    """Standardises the targets of a regression: losses and learning rates then do not depend on their unit.
+    """Scales the targets of a regression: losses and learning rates then do not depend on their unit.
+
+    For a linear output targets are standardised; for a sigmoid they fill 0 .. 1 and for a tanh -1 .. 1, by the extremes
+    of the training rows; for an output without negative values they are divided by their deviation, so that 0 stays 0.
+
+    Args:
+        output: the activation of the output layer, a name in ``TARGET_SCALES``.
 
     Attributes:
-        mean_: (n_targets,) float64 means of the training rows.
-        scale_: (n_targets,) float64 standard deviations (divided by n), 1 where that is 0.
+        shift_: (n_targets,) float64 what becomes 0.
+        scale_: (n_targets,) float64 how much becomes 1; 1 where the training rows have one value only.
     """
 
-    mean_: np.ndarray
+    shift_: np.ndarray
     scale_: np.ndarray
+
+    def __init__(self, output: str = "linear") -> None:
+        self.output = output
 
     def fit(self, target: np.ndarray) -> Self:
         """Learn from (n_train, n_targets) targets."""
-        self.mean_ = target.mean(axis=0)
-        deviation = np.where(np.ptp(target, axis=0) == 0, 0.0, target.std(axis=0))
-        self.scale_ = np.where(deviation > 0, deviation, 1.0)
+        self.shift_, scale = TARGET_SCALES[self.output](target)
+        self.scale_ = np.where(scale > 0, scale, 1.0)
         return self
 
     def transform(self, target: np.ndarray) -> np.ndarray:
-        """Return (n_rows, n_targets) float64 in standard deviations from the mean."""
-        scaled: np.ndarray = (target - self.mean_) / self.scale_
+        """Return (n_rows, n_targets) float64 as the network's outputs are."""
+        scaled: np.ndarray = (target - self.shift_) / self.scale_
         return scaled
 
     def inverse(self, scaled: np.ndarray) -> np.ndarray:
         """Return (n_rows, n_targets) in the target's own unit."""
-        target: np.ndarray = scaled * self.scale_ + self.mean_
+        target: np.ndarray = scaled * self.scale_ + self.shift_
         return target

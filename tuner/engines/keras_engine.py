@@ -13,6 +13,7 @@ from tuner.engines.runtime import load_tensorflow
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
 from tuner.model.network import Network
+from tuner.model.schedules import Rates
 
 tf = load_tensorflow()
 import keras  # noqa: E402  (after the settings above)
@@ -44,9 +45,11 @@ class KerasEngine:
         model = build_training_model(network, head, n_inputs)
         optimizer = build_optimizer(network.optimizer)
         optimizer.build(model.fit.trainable_variables)
-        row_loss = _row_loss(loss)
+        row_loss = _row_loss(loss, head)
         longest = max(len(fold.train) for fold in folds)
         batch_size = min(network.batch_size, longest)
+        batches = np.array([-(-len(fold.train) // batch_size) for fold in folds])
+        rates = Rates(network.schedule, network.optimizer.learning_rate, epochs, batches)
         slots = [tf.convert_to_tensor(variable.value) for variable in optimizer.variables]
         states = [
             [*map(tf.constant, initial_weights(network, head, n_inputs, seed=seed, fold=number)), *slots]
@@ -59,6 +62,7 @@ class KerasEngine:
         n_steps = -(-longest // batch_size)
         for epoch in range(1, epochs + 1):
             train_loss = np.full(len(folds), np.nan)
+            rate = rates.of_epoch(epoch).astype(np.float32)
             for number, fold in enumerate(data):
                 order = row_order(seed, number, epoch, fold.n_train)
                 first_step = (epoch - 1) * n_steps
@@ -66,6 +70,7 @@ class KerasEngine:
                     states[number],
                     *fold.train,
                     tf.constant(order),
+                    tf.constant(rate[:, number]),
                     tf.constant(first_step),
                     tf.constant(number),
                 )
@@ -75,10 +80,12 @@ class KerasEngine:
                 seen if fold.watch is fold.score else predict(state, *fold.score)
                 for state, fold, seen in zip(states, data, watched, strict=True)
             ]
+            val_loss = np.array([value for _, value in watched])
+            rates.see(val_loss)
             yield Epoch(
                 number=epoch,
                 train_loss=train_loss,
-                val_loss=np.array([value for _, value in watched]),
+                val_loss=val_loss,
                 scored=np.concatenate([outputs for outputs, _ in scored]),
                 watched=np.concatenate([outputs for outputs, _ in watched]),
                 weights=partial(_weights, states, len(model.fit.weights)),
@@ -108,11 +115,14 @@ def _specs(values: Any, *, any_rows: bool = False) -> Any:
     return tf.nest.map_structure(spec, values)
 
 
-def _row_loss(name: str) -> Callable[[Any, Any], Any]:
-    """Return the loss of each row, (n_rows,), from target and logits."""
+def _row_loss(name: str, head: Head) -> Callable[[Any, Any], Any]:
+    """Return the loss of each row, (n_rows,), from target and what enters the head's activation."""
     spec = LOSSES[name]
     function = getattr(keras.losses, spec.keras)
-    return partial(function, from_logits=True) if spec.from_logits else function
+    if spec.from_logits:
+        return partial(function, from_logits=True)
+    activation = keras.activations.get(head.activation)
+    return lambda target, logits: function(target, activation(logits))
 
 
 def _put(variables: Sequence[Any], values: Sequence[Any]) -> None:
@@ -133,7 +143,7 @@ def _epoch_function(
     batch_size: int,
     seed: int,
 ) -> Callable[..., tuple[Any, State]]:
-    """Return the traced epoch: one fold's state and rows in, its summed loss and new state out.
+    """Return the traced epoch: one fold's state, rows and rates in, its summed loss and new state out.
 
     The loop over batches ends at the first batch whose loss is not finite, and the sum then is not finite either.
     """
@@ -158,7 +168,14 @@ def _epoch_function(
         return summed
 
     def run_epoch(
-        state: State, inputs: Any, target: Any, weight: Any, order: Any, first_step: Any, fold: Any
+        state: State,
+        inputs: Any,
+        target: Any,
+        weight: Any,
+        order: Any,
+        rates: Any,
+        first_step: Any,
+        fold: Any,
     ) -> tuple[Any, State]:
         n_rows = tf.shape(order)[0]
         n_batches = (n_rows + batch_size - 1) // batch_size
@@ -170,13 +187,14 @@ def _epoch_function(
         def step(batch: Any, total: Any) -> tuple[Any, Any]:
             rows = order[batch * batch_size : tf.minimum((batch + 1) * batch_size, n_rows)]
             part = (tf.gather(inputs, rows), tf.gather(target, rows), tf.gather(weight, rows))
+            optimizer.learning_rate.assign(rates[batch])
             return batch + 1, total + train_batch(*part, first_step + batch, fold)
 
         _, total = tf.while_loop(more, step, (tf.constant(0), tf.constant(0.0)))
         return total, [tf.identity(variable.value) for variable in variables]
 
     number = tf.TensorSpec((), tf.int32)
-    signature = (*specs, tf.TensorSpec((None,), tf.int32), number, number)
+    signature = (*specs, tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,)), number, number)
     return tf.function(run_epoch, input_signature=signature)  # type: ignore[no-any-return]
 
 

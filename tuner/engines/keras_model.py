@@ -7,7 +7,9 @@ import numpy as np
 from tuner.engines.base import weight_seed
 from tuner.engines.runtime import load_tensorflow
 from tuner.model.heads import Head
-from tuner.model.network import Network
+from tuner.model.initializers import INITIALIZERS
+from tuner.model.mlp_parameters import BEFORE
+from tuner.model.network import WEIGHTS, Network
 from tuner.model.optimizers import OPTIMIZERS, OptimizerPlan
 
 load_tensorflow()
@@ -46,7 +48,12 @@ def build_training_model(network: Network, head: Head, n_inputs: int) -> Trainin
             masks.append(keras.Input((layer.units,), name=f"mask_{number}"))
             dropouts.append((layer.dropout, layer.units, number))
             fit = keras.layers.Multiply()([fit, masks[-1]])
-    output = keras.layers.Dense(head.units, kernel_regularizer=_penalty(network), name="output")
+    output = keras.layers.Dense(
+        head.units,
+        kernel_initializer=_initializer(network.initializer),
+        kernel_regularizer=_penalty(network),
+        name="output",
+    )
     return TrainingModel(
         fit=keras.Model([inputs, *masks], output(fit)),
         predict=keras.Model(inputs, output(predict)),
@@ -66,7 +73,11 @@ def build_keras_model(network: Network, head: Head, n_inputs: int) -> keras.Mode
         if layer.dropout:
             outputs = keras.layers.Dropout(layer.dropout, name=f"dropout_{number}")(outputs)
     outputs = keras.layers.Dense(
-        head.units, activation=head.activation, kernel_regularizer=_penalty(network), name="output"
+        head.units,
+        activation=head.activation,
+        kernel_initializer=_initializer(network.initializer),
+        kernel_regularizer=_penalty(network),
+        name="output",
     )(outputs)
     return keras.Model(inputs, outputs)
 
@@ -74,8 +85,14 @@ def build_keras_model(network: Network, head: Head, n_inputs: int) -> keras.Mode
 def build_optimizer(plan: OptimizerPlan) -> keras.optimizers.Optimizer:
     """Return the Keras optimizer of a plan."""
     spec = OPTIMIZERS[plan.name]
+    # Keras' AdamW wants a number; to the others 0 would be work that changes nothing.
+    decay = plan.weight_decay if plan.weight_decay or spec.weight_decay else None
     return getattr(keras.optimizers, spec.keras)(
-        learning_rate=plan.learning_rate, **dict(spec.fixed), **dict(plan.settings)
+        learning_rate=plan.learning_rate,
+        weight_decay=decay,
+        **({plan.clip.name: plan.clip.limit} if plan.clip else {}),
+        **dict(spec.fixed),
+        **dict(plan.settings),
     )
 
 
@@ -87,41 +104,42 @@ def initial_weights(network: Network, head: Head, n_inputs: int, *, seed: int, f
     """
     weights: list[np.ndarray] = []
     width = n_inputs
-    plans = [(layer.units, layer.batch_norm) for layer in network.layers] + [(head.units, False)]
-    for number, (units, batch_norm) in enumerate(plans):
-        initializer = keras.initializers.get(
-            {
-                "class_name": _INITIALIZERS[network.initializer],
-                "config": {"seed": weight_seed(seed, fold, number)},
-            }
-        )
+    plans = [(layer.units, layer.batch_norm, layer.initializer) for layer in network.layers]
+    for number, (units, batch_norm, name) in enumerate([*plans, (head.units, None, network.initializer)]):
+        initializer = _initializer(name, seed=weight_seed(seed, fold, number))
         weights.append(keras.ops.convert_to_numpy(initializer((width, units), dtype="float32")))
-        zeros, ones = np.zeros(units, np.float32), np.ones(units, np.float32)
-        weights.extend([ones, zeros, zeros.copy(), ones.copy()] if batch_norm else [zeros])
+        others = [role for role in WEIGHTS[batch_norm] if role != "kernel"]
+        weights.extend(np.full(units, role in ("scale", "variance"), np.float32) for role in others)
         width = units
     return weights
 
 
-_INITIALIZERS = {"glorot_uniform": "GlorotUniform"}
+def _initializer(name: str, *, seed: int | None = None) -> keras.initializers.Initializer:
+    spec = INITIALIZERS[name]
+    config = {"seed": seed} if spec.seeded else {}
+    return keras.initializers.get({"class_name": spec.keras, "config": config})
 
 
 def _stages(network: Network, number: int) -> list[keras.layers.Layer]:
     """Return the layers of one hidden layer before its dropout, fresh ones, named by their number.
 
-    A normalised layer has no bias: batch norm would take it off again, so that its gradient is rounding noise, which
-    optimizers that divide by the gradient's size turn into steps.
+    A layer that is normalised before its activation has no bias: batch norm would take it off again, so that its
+    gradient is rounding noise, which optimizers that divide by the gradient's size turn into steps.
     """
     layer = network.layers[number]
     dense = keras.layers.Dense(
         layer.units,
-        use_bias=not layer.batch_norm,
+        use_bias=layer.batch_norm != BEFORE,
+        kernel_initializer=_initializer(layer.initializer),
         kernel_regularizer=_penalty(network),
+        kernel_constraint=keras.constraints.MaxNorm(network.max_norm) if network.max_norm else None,
         name=f"dense_{number}",
     )
     activation = keras.layers.Activation(layer.activation, name=f"activation_{number}")
-    if layer.batch_norm:
-        return [dense, keras.layers.BatchNormalization(name=f"batch_norm_{number}"), activation]
-    return [dense, activation]
+    if layer.batch_norm is None:
+        return [dense, activation]
+    norm = keras.layers.BatchNormalization(name=f"batch_norm_{number}")
+    return [dense, norm, activation] if layer.batch_norm == BEFORE else [dense, activation, norm]
 
 
 def _penalty(network: Network) -> keras.regularizers.Regularizer | None:

@@ -19,18 +19,24 @@ class Structure:
     """What the traced program is made for; all else is an argument.
 
     Attributes:
-        batch_norm: for each hidden layer, whether it is normalised.
+        batch_norm: for each hidden layer, where it is normalised; None for nowhere.
         dropout: whether any hidden layer drops units.
         loss: a name in ``LOSSES``.
         output: a name in ``OUTPUTS``.
         codes: whether the target is (n_rows,) int32 rather than (n_rows, n_units) float32.
+        clip: what bounds the gradients, a name in ``CLIPS``, or None.
+        max_norm: whether the norms of hidden kernels are bounded.
+        decay: whether weights decay in a step of their own, as ``decays_apart`` says.
     """
 
-    batch_norm: tuple[bool, ...]
+    batch_norm: tuple[str | None, ...]
     dropout: bool
     loss: str
     output: str
     codes: bool
+    clip: str | None
+    max_norm: bool
+    decay: bool
 
 
 class Plan(NamedTuple):
@@ -48,7 +54,9 @@ class Plan(NamedTuple):
         kernels: (n_weights,) 1 where a penalty acts, else 0.
         family: int32, of the optimizer.
         epsilon: of the optimizer.
-        fold_of_weight: (n_weights,) int32 where folds take different numbers of steps, else (1,) zeros.
+        clip: the bound on gradients; 0 without.
+        max_norm: the bound on norms of hidden kernels; 0 without.
+        fold_of_weight: (n_weights,) int32 where folds have coefficients of their own, else (1,) zeros.
         fold_of_statistic: (n_statistics,), likewise.
     """
 
@@ -63,6 +71,8 @@ class Plan(NamedTuple):
     kernels: Tensor
     family: Tensor
     epsilon: Tensor
+    clip: Tensor
+    max_norm: Tensor
     fold_of_weight: Tensor
     fold_of_statistic: Tensor
 
@@ -104,12 +114,14 @@ class Course(NamedTuple):
         order: (n_epochs, n_steps, n_folds, n_rows of a batch) int32 places in ``Training``; the last row pads.
         counts: (n_steps, n_folds) real rows of each batch, the same in every epoch.
         coefficients: (n_epochs, n_steps, N_COEFFICIENTS, n_folds or 1).
+        kept: (n_epochs, n_steps, n_folds or 1) what weights are multiplied by before a step where they decay apart.
         first_step: int32 the number of steps in the epochs before.
     """
 
     order: Tensor
     counts: Tensor
     coefficients: Tensor
+    kept: Tensor
     first_step: Tensor
 
 
@@ -166,10 +178,12 @@ def signature(structure: Structure) -> tuple[Any, ...]:
         kernels=of(1),
         family=of(0, integer),
         epsilon=of(0),
+        clip=of(0),
+        max_norm=of(0),
         fold_of_weight=of(1, integer),
         fold_of_statistic=of(1, integer),
     )
     coefficients = tf.TensorSpec([None, None, N_COEFFICIENTS, None])
-    course = Course(of(4, integer), of(2), coefficients, of(0, integer))
+    course = Course(of(4, integer), of(2), coefficients, of(3), of(0, integer))
     seen = Seen(of(4), of(target_rank + 2, target_type), of(3))
     return plan, State(*[of(1)] * 4), Training(of(2), of(target_rank, target_type), of(1)), course, seen

@@ -14,14 +14,17 @@ from tuner.engines.stacked_layers import ACTIVATIONS, Tensor
 from tuner.engines.stacked_losses import LOSSES, OUTPUTS
 from tuner.engines.stacked_optimizers import (
     STACKED_OPTIMIZERS,
+    decays_apart,
     family_number,
     initial_slots,
+    kept_weights,
     step_coefficients,
 )
 from tuner.engines.stacked_program import program
 from tuner.engines.stacked_rows import epoch_order, stack_rows
 from tuner.model.heads import Head
-from tuner.model.network import Network
+from tuner.model.network import MOVING, WEIGHTS, Network
+from tuner.model.schedules import Rates
 
 tf = load_tensorflow()
 
@@ -67,20 +70,23 @@ class StackedEngine:
             initial_weights(network, head, n_inputs, seed=seed, fold=number) for number in range(len(folds))
         ]
         layout = _Layout(network, start)
-        pace = _Pace(rows.lengths, network.batch_size)
+        pace = _Pace(rows.lengths, network)
+        rates = Rates(network.schedule, network.optimizer.learning_rate, epochs, pace.batches)
         run = program(_structure(network, head, loss, folds))
         plan = _plan(network, head, n_inputs, layout, pace, seed)
         first, second = initial_slots(network.optimizer, layout.n_trainable)
         state = State(*map(tf.constant, (layout.trainable(start), first, second, layout.moving(start))))
-        block = pace.epochs_at_once(rows.n_chunks, layout.n_trainable)
+        # The rate of an epoch that follows the loss of the one before is not known any earlier.
+        block = 1 if network.schedule.judges else pace.epochs_at_once(rows.n_chunks, layout.n_trainable)
         for start_of_block in range(1, epochs + 1, block):
             numbers = range(start_of_block, min(start_of_block + block, epochs + 1))
-            course = _course(network, rows.lengths, pace, seed, numbers)
+            course = _course(network, rows.lengths, pace, rates, seed, numbers)
             outcome, state = run(plan, state, rows.training, course, rows.seen)
             learnt = outcome.learnt.numpy().astype(np.float64) / rows.lengths
             total = outcome.total.numpy().astype(np.float64) / rows.watch_weight
             outputs = outcome.outputs.numpy().reshape(len(numbers), -1, head.units)
             for place, number in enumerate(numbers):
+                rates.see(total[place])
                 scored = outputs[place, rows.scored]
                 yield Epoch(
                     number=number,
@@ -107,16 +113,16 @@ class _Pace:
         batches: (n_folds,) batches of each fold.
         n_steps: steps of an epoch: batches of the longest fold.
         counts: (n_steps, n_folds) rows of each batch; 0 where a fold has none left.
-        uneven: whether some fold takes fewer steps than another.
+        apart: whether folds have coefficients of their own: some take fewer steps, or they have different rates.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int) -> None:
-        self.batch_size = min(batch_size, int(lengths.max()))
+    def __init__(self, lengths: np.ndarray, network: Network) -> None:
+        self.batch_size = min(network.batch_size, int(lengths.max()))
         self.batches = -(-lengths // self.batch_size)
         self.n_steps = int(self.batches.max())
         first = np.arange(self.n_steps)[:, None] * self.batch_size
         self.counts = np.clip(lengths - first, 0, self.batch_size)
-        self.uneven = bool((self.batches < self.n_steps).any())
+        self.apart = bool((self.batches < self.n_steps).any()) or network.schedule.judges
 
     def epochs_at_once(self, n_chunks: int, n_weights: int) -> int:
         """Return how many epochs one call runs; their bits do not depend on it.
@@ -129,11 +135,6 @@ class _Pace:
         return max(1, min(_LONGEST_BLOCK, by_steps, _BLOCK_WEIGHTS // n_weights))
 
 
-_PLAIN = ("kernel", "bias")
-_NORMALISED = ("kernel", "scale", "shift", "mean", "variance")
-"""Weights of a layer as ``get_weights`` orders them."""
-
-
 class _Layout:
     """Where each weight of each fold lies in the flat vectors of the program.
 
@@ -141,11 +142,11 @@ class _Layout:
     """
 
     def __init__(self, network: Network, start: Sequence[Sequence[np.ndarray]]) -> None:
-        norms = [*(layer.batch_norm for layer in network.layers), False]
-        roles = [role for norm in norms for role in (_NORMALISED if norm else _PLAIN)]
+        places = [*(layer.batch_norm for layer in network.layers), None]
+        roles = [role for place in places for role in WEIGHTS[place]]
         self.n_folds = len(start)
         self.shapes = [part.shape for part in start[0]]
-        self.is_moving = np.array([role in ("mean", "variance") for role in roles])
+        self.is_moving = np.array([role in MOVING for role in roles])
         self.is_kernel = np.array([role == "kernel" for role in roles])
         self.sizes = np.array([part.size * self.n_folds for part in start[0]])
         self.n_trainable = int(self.sizes[~self.is_moving].sum())
@@ -196,6 +197,9 @@ def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData
         loss=loss,
         output=head.activation,
         codes=folds[0].train.target.ndim == 1,
+        clip=network.optimizer.clip.name if network.optimizer.clip else None,
+        max_norm=network.max_norm > 0.0 and bool(network.layers),
+        decay=decays_apart(network.optimizer),
     )
 
 
@@ -217,26 +221,33 @@ def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _P
         kernels=layout.kernels(),
         family=np.int32(family_number(network.optimizer)),
         epsilon=np.float32(network.optimizer.setting("epsilon")),
-        fold_of_weight=layout.fold_numbers(~layout.is_moving) if pace.uneven else same,
-        fold_of_statistic=layout.fold_numbers(layout.is_moving) if pace.uneven else same,
+        clip=np.float32(network.optimizer.clip.limit if network.optimizer.clip else 0.0),
+        max_norm=np.float32(network.max_norm),
+        fold_of_weight=layout.fold_numbers(~layout.is_moving) if pace.apart else same,
+        fold_of_statistic=layout.fold_numbers(layout.is_moving) if pace.apart else same,
     )
     return Plan(*map(tf.constant, plan))
 
 
-def _course(network: Network, lengths: np.ndarray, pace: _Pace, seed: int, epochs: Sequence[int]) -> Course:
+def _course(
+    network: Network, lengths: np.ndarray, pace: _Pace, rates: Rates, seed: int, epochs: Sequence[int]
+) -> Course:
     """Return batches and coefficients of some epochs."""
+    plan = network.optimizer
     batch = np.arange(pace.n_steps)[:, None]
-    batches = pace.batches if pace.uneven else pace.batches[:1]
+    batches = pace.batches if pace.apart else pace.batches[:1]
     idle = batch >= batches
+    each = [rates.of_epoch(epoch)[:, : len(batches)] for epoch in epochs]
     course = Course(
         order=np.stack([epoch_order(lengths, pace.batch_size, seed, epoch) for epoch in epochs]),
         counts=pace.counts.astype(np.float32),
         coefficients=np.stack(
             [
-                step_coefficients(network.optimizer, (epoch - 1) * batches + batch + 1, idle)
-                for epoch in epochs
+                step_coefficients(plan, (epoch - 1) * batches + batch + 1, rate, idle)
+                for epoch, rate in zip(epochs, each, strict=True)
             ]
         ),
+        kept=np.stack([kept_weights(plan, rate, idle) for rate in each]),
         first_step=np.int32((epochs[0] - 1) * pace.n_steps),
     )
     return Course(*map(tf.constant, course))

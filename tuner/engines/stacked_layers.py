@@ -79,6 +79,37 @@ def _leaky_relu(z: Tensor) -> tuple[Tensor, Tensor]:
     return z * slope, slope
 
 
+def _relu6(z: Tensor) -> tuple[Tensor, Tensor]:
+    return tf.nn.relu6(z), _where(tf.abs(z - 3.0) < 3.0)
+
+
+def _exponential(z: Tensor) -> tuple[Tensor, Tensor]:
+    value = tf.exp(z)
+    return value, value
+
+
+def _hard_sigmoid(z: Tensor) -> tuple[Tensor, Tensor]:
+    return tf.nn.relu6(z + 3.0) / 6.0, _where(tf.abs(z) < 3.0) / 6.0
+
+
+def _hard_silu(z: Tensor) -> tuple[Tensor, Tensor]:
+    gate, slope = _hard_sigmoid(z)
+    return z * gate, gate + z * slope
+
+
+def _hard_tanh(z: Tensor) -> tuple[Tensor, Tensor]:
+    return tf.clip_by_value(z, -1.0, 1.0), _where(tf.abs(z) < 1.0)
+
+
+def _tanh_shrink(z: Tensor) -> tuple[Tensor, Tensor]:
+    bent = tf.tanh(z)
+    return z - bent, tf.square(bent)
+
+
+def _where(inside: Tensor) -> Tensor:
+    return tf.cast(inside, tf.float32)
+
+
 def _linear(z: Tensor) -> tuple[Tensor, Tensor]:
     return z, tf.ones_like(z)
 
@@ -97,6 +128,12 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = MappingPr
         "softsign": _softsign,
         "leaky_relu": _leaky_relu,
         "linear": _linear,
+        "relu6": _relu6,
+        "exponential": _exponential,
+        "hard_sigmoid": _hard_sigmoid,
+        "hard_silu": _hard_silu,
+        "hard_tanh": _hard_tanh,
+        "tanh_shrink": _tanh_shrink,
     }
 )
 """Value and slope of each activation of a hidden layer, with Keras' constants."""

@@ -5,7 +5,8 @@ from math import log
 from types import MappingProxyType
 
 from tuner.engines.runtime import load_tensorflow
-from tuner.engines.stacked_layers import Tensor
+from tuner.engines.stacked_layers import ACTIVATIONS, Tensor
+from tuner.model import losses
 
 tf = load_tensorflow()
 
@@ -63,12 +64,39 @@ LOSSES: Mapping[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = Mappin
         "sparse_categorical_crossentropy": _categorical,
     }
 )
-"""From target and logits to the loss of each row, (n_folds, n_rows), and its slope, (n_folds, n_rows, n_units).
+"""From target and outputs to the loss of each row, (n_folds, n_rows), and its slope, (n_folds, n_rows, n_units).
 
-The target is (n_folds, n_rows) int32 codes or (n_folds, n_rows, n_units) float32.
+Losses that Keras computes ``from_logits`` take logits for outputs. The target is (n_folds, n_rows) int32 codes or
+(n_folds, n_rows, n_units) float32.
 """
 
 OUTPUTS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
-    {"linear": tf.identity, "sigmoid": tf.sigmoid, "softmax": tf.nn.softmax}
+    {
+        "linear": tf.identity,
+        "sigmoid": tf.sigmoid,
+        "softmax": tf.nn.softmax,
+        "tanh": tf.tanh,
+        "softplus": tf.math.softplus,
+        "relu": tf.nn.relu,
+    }
 )
 """The activation of the output layer by its Keras name."""
+
+
+def row_loss(loss: str, output: str) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return a loss of what enters the output layer's activation, as ``LOSSES`` has them.
+
+    Args:
+        loss: a name in ``LOSSES``.
+        output: a name in ``OUTPUTS``.
+    """
+    of_outputs = LOSSES[loss]
+    if output == "linear" or losses.LOSSES[loss].from_logits:
+        return of_outputs
+
+    def of_logits(target: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, bent = ACTIVATIONS[output](logits)
+        value, slope = of_outputs(target, outputs)
+        return value, slope * bent
+
+    return of_logits

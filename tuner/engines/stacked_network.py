@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tuner.engines.dropout import dropout_mask
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Plan, State, Structure, Training
+from tuner.engines.stacked_bounds import bound_norms, clip_gradients
 from tuner.engines.stacked_layers import (
     Normalised,
     Tensor,
@@ -16,7 +17,9 @@ from tuner.engines.stacked_layers import (
     normalise_backwards,
     normalise_by,
 )
-from tuner.engines.stacked_losses import LOSSES
+from tuner.engines.stacked_losses import row_loss
+from tuner.model.mlp_parameters import AFTER, BEFORE
+from tuner.model.network import MOVING, WEIGHTS
 
 tf = load_tensorflow()
 
@@ -26,13 +29,15 @@ class Layer(NamedTuple):
 
     Attributes:
         kernel: (n_folds, n_inputs, n_units).
-        shift: (n_folds, 1, n_units) what is added: the bias, or batch norm's shift.
-        scale: (n_folds, 1, n_units) batch norm's; None for a layer that is not normalised.
+        bias: (n_folds, 1, n_units); None for a layer that is normalised before its activation.
+        scale: (n_folds, 1, n_units) batch norm's; None for a layer that is not normalised, and so ``shift``.
+        shift: what batch norm adds.
     """
 
     kernel: Tensor
-    shift: Tensor
-    scale: Tensor | None
+    bias: Tensor | None = None
+    scale: Tensor | None = None
+    shift: Tensor | None = None
 
 
 class RealRows(NamedTuple):
@@ -43,12 +48,21 @@ class RealRows(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """A hidden layer's way from its inputs to its value, with the slope of the last part."""
+    """A hidden layer's way from its inputs to its value.
+
+    Attributes:
+        inputs: (n_folds, n_rows, n_inputs).
+        value: (n_folds, n_rows, n_units).
+        slope: (n_folds, n_rows, n_units) of the activation; where no batch norm follows it, dropout's mask is in it.
+        norm: what batch norm did, or None.
+        mask: dropout's where batch norm follows the activation, or None.
+    """
 
     inputs: Tensor
     value: Tensor
     slope: Tensor
     norm: Normalised | None
+    mask: Tensor | None
 
 
 class StackedNetwork:
@@ -62,16 +76,19 @@ class StackedNetwork:
         self.units = [tf.stack([n_folds, 1, width]) for width in widths[1:]]
         self.kernels = [tf.stack([n_folds, before, width]) for before, width in pairwise(widths)]
         self.masks = [tf.stack([n_folds, plan.n_rows, width]) for width in widths[1:-1]]
-        normalised = (*structure.batch_norm, False)
+        self.roles = [
+            tuple(role for role in WEIGHTS[place] if role not in MOVING)
+            for place in (*structure.batch_norm, None)
+        ]
         self.shapes = [
-            shape
-            for kernel, units, norm in zip(self.kernels, self.units, normalised, strict=True)
-            for shape in (kernel, *[units] * (2 if norm else 1))
+            kernel if role == "kernel" else units
+            for kernel, units, roles in zip(self.kernels, self.units, self.roles, strict=True)
+            for role in roles
         ]
         self.statistic_shapes = [
             shape
-            for units, norm in zip(self.units, normalised, strict=True)
-            if norm
+            for units, place in zip(self.units, structure.batch_norm, strict=False)
+            if place
             for shape in (units, units)
         ]
         self.sizes = _sizes(self.shapes)
@@ -80,28 +97,47 @@ class StackedNetwork:
     def layers(self, weights: Tensor) -> list[Layer]:
         """Cut the flat weights into layers, the output layer last."""
         parts = iter(_cut(weights, self.sizes, self.shapes))
-        normalised = (*self.structure.batch_norm, False)
-        layers = []
-        for norm in normalised:
-            kernel = next(parts)
-            scale = next(parts) if norm else None
-            layers.append(Layer(kernel, next(parts), scale))
-        return layers
+        return [Layer(**{role: next(parts) for role in roles}) for roles in self.roles]
+
+    def clipped(self, gradient: Tensor) -> Tensor:
+        """Return the (n_weights,) gradient within the plan's bound."""
+        assert self.structure.clip is not None, "gradients have a bound"
+        parts = _cut(gradient, self.sizes, self.shapes)
+        return _flat(clip_gradients(self.structure.clip, parts, self.plan.clip))
+
+    def bounded(self, weights: Tensor, count: Tensor) -> Tensor:
+        """Return the (n_weights,) weights with hidden kernels whose norms are within the plan's bound.
+
+        Args:
+            weights: after a step.
+            count: (n_folds,) rows of the step; a fold without any took none.
+        """
+        *hidden, last = self.layers(weights)
+        moved = count > 0.0
+        layers = [
+            layer._replace(kernel=bound_norms(layer.kernel, self.plan.max_norm, moved)) for layer in hidden
+        ]
+        return _flat([part for layer in (*layers, last) for part in layer if part is not None])
 
     def statistics(self, statistics: Tensor) -> list[tuple[Tensor, Tensor] | None]:
         """Cut the flat statistics into mean and variance of each hidden layer that is normalised."""
         parts = iter(_cut(statistics, self.statistic_sizes, self.statistic_shapes))
-        return [(next(parts), next(parts)) if norm else None for norm in self.structure.batch_norm]
+        return [(next(parts), next(parts)) if place else None for place in self.structure.batch_norm]
 
     def predict(self, state: State, inputs: Tensor) -> Tensor:
         """Return logits, (n_folds, n_rows, n_units), with nothing dropped and moving statistics."""
         *hidden, last = self.layers(state.weights)
         statistics = self.statistics(state.statistics)
         for number, (layer, moving) in enumerate(zip(hidden, statistics, strict=True)):
-            z = tf.matmul(inputs, layer.kernel)
-            z = z + layer.shift if moving is None else normalise_by(z, layer.scale, layer.shift, *moving)
+            z, place = tf.matmul(inputs, layer.kernel), self.structure.batch_norm[number]
+            if layer.bias is not None:
+                z = z + layer.bias
+            if place == BEFORE:
+                z = normalise_by(z, layer.scale, layer.shift, *moving)
             inputs = activate(self.plan.activations[number], z)
-        return tf.matmul(inputs, last.kernel) + last.shift
+            if place == AFTER:
+                inputs = normalise_by(inputs, layer.scale, layer.shift, *moving)
+        return tf.matmul(inputs, last.kernel) + last.bias
 
     def learn(
         self, weights: Tensor, batch: Training, count: Tensor, step: Tensor
@@ -129,8 +165,8 @@ class StackedNetwork:
         for number, layer in enumerate(layers[:-1]):
             trace.append(self._hidden(number, layer, values, rows, step))
             values = trace[-1].value
-        logits = tf.matmul(values, layers[-1].kernel) + layers[-1].shift
-        loss, slope = LOSSES[self.structure.loss](batch.target, logits)
+        logits = tf.matmul(values, layers[-1].kernel) + layers[-1].bias
+        loss, slope = row_loss(self.structure.loss, self.structure.output)(batch.target, logits)
         summed = tf.where(count > 0.0, tf.reduce_sum(loss * batch.weight, axis=1), 0.0)
         gradient = slope * (batch.weight / some[:, tf.newaxis])[:, :, tf.newaxis]
         parts = self._backwards(layers, trace, values, gradient, rows)
@@ -141,19 +177,25 @@ class StackedNetwork:
 
     def _hidden(self, number: int, layer: Layer, inputs: Tensor, rows: RealRows, step: Tensor) -> Trace:
         """Return one hidden layer's outcome on a batch."""
-        z, norm = tf.matmul(inputs, layer.kernel), None
-        if layer.scale is None:
-            z = z + layer.shift
-        else:
+        place, norm = self.structure.batch_norm[number], None
+        z = tf.matmul(inputs, layer.kernel)
+        if place == BEFORE:
             norm = normalise(z, layer.scale, layer.shift, *rows)
             z = norm.value
+        else:
+            z = z + layer.bias
         value, slope = activate_with_slope(self.plan.activations[number], z)
-        if self.structure.dropout:
-            seed = tf.stack([self.plan.dropout_seeds[number], step])
-            kept = dropout_mask(self.masks[number], self.plan.drop_thresholds[number], seed)
-            mask = kept * self.plan.drop_gains[number]
-            value, slope = value * mask, slope * mask
-        return Trace(inputs, value, slope, norm)
+        if place == AFTER:
+            norm = normalise(value, layer.scale, layer.shift, *rows)
+            value = norm.value
+        if not self.structure.dropout:
+            return Trace(inputs, value, slope, norm, None)
+        seed = tf.stack([self.plan.dropout_seeds[number], step])
+        kept = dropout_mask(self.masks[number], self.plan.drop_thresholds[number], seed)
+        mask = kept * self.plan.drop_gains[number]
+        if place == AFTER:
+            return Trace(inputs, value * mask, slope, norm, mask)
+        return Trace(inputs, value * mask, slope * mask, norm, None)
 
     def _backwards(
         self,
@@ -173,12 +215,19 @@ class StackedNetwork:
             rows: which of the rows are real.
         """
         parts = [_kernel_gradient(values, gradient), tf.reduce_sum(gradient, axis=1)]
-        for after, done in zip(reversed(layers[1:]), reversed(trace), strict=True):
-            gradient = tf.matmul(gradient, after.kernel, transpose_b=True) * done.slope
-            if done.norm is None:
-                others = [tf.reduce_sum(gradient, axis=1)]
-            else:
+        places = reversed(self.structure.batch_norm)
+        for after, done, place in zip(reversed(layers[1:]), reversed(trace), places, strict=True):
+            gradient = tf.matmul(gradient, after.kernel, transpose_b=True)
+            if place == AFTER:
+                gradient = gradient if done.mask is None else gradient * done.mask
                 gradient, *others = normalise_backwards(gradient, done.norm, *rows)
+                gradient = gradient * done.slope
+                others = [tf.reduce_sum(gradient, axis=1), *others]
+            elif place == BEFORE:
+                gradient, *others = normalise_backwards(gradient * done.slope, done.norm, *rows)
+            else:
+                gradient = gradient * done.slope
+                others = [tf.reduce_sum(gradient, axis=1)]
             parts = [_kernel_gradient(done.inputs, gradient), *others, *parts]
         return parts
 

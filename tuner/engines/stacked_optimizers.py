@@ -1,6 +1,6 @@
 """Keras' optimizers on one flat vector of all weights of all folds, with every number an argument.
 
-An update is one of four families. What makes it this optimizer at this step is a row of coefficients, computed
+An update is one of seven families. What makes it this optimizer at this step is a row of coefficients, computed
 beforehand for a whole epoch, so that the traced program serves every optimizer, rate and schedule. A fold that has
 no batch left in a step takes the coefficients under which nothing changes.
 """
@@ -74,6 +74,32 @@ def _nesterov_moments(
     return weights - change, mean, squares
 
 
+def _deltas(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    keep, gain, rate = coefficients[:3]
+    squares = slots[1] * keep + tf.square(gradient) * gain
+    delta = tf.sqrt(slots[0] + epsilon) * gradient / tf.sqrt(squares + epsilon)
+    return weights - delta * rate, slots[0] * keep + tf.square(delta) * gain, squares
+
+
+def _largest(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    gain, keep, take, rate = coefficients[:4]
+    mean = slots[0] + (gradient - slots[0]) * gain
+    largest = tf.maximum(slots[1] * keep, tf.abs(gradient) * take)
+    return weights - mean * rate / (largest + epsilon), mean, largest
+
+
+def _signs(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    by_mean, by_gradient, rate, keep, gain = coefficients[:5]
+    change = tf.sign(slots[0] * by_mean + gradient * by_gradient) * rate
+    return weights - change, slots[0] * keep + gradient * gain, slots[1]
+
+
 _FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "velocity": Family({"keep": 1.0, "gain": 0.0, "by_velocity": 0.0, "by_gradient": 0.0}, _velocity),
@@ -83,6 +109,9 @@ _FAMILIES: Mapping[str, Family] = MappingProxyType(
             {"gain": 0.0, "square_gain": 0.0, "by_mean": 0.0, "by_gradient": 0.0, "unbias": 1.0},
             _nesterov_moments,
         ),
+        "deltas": Family({"keep": 1.0, "gain": 0.0, "rate": 0.0}, _deltas),
+        "largest": Family({"gain": 0.0, "keep": 1.0, "take": 0.0, "rate": 0.0}, _largest),
+        "signs": Family({"by_mean": 0.0, "by_gradient": 0.0, "rate": 0.0, "keep": 1.0, "gain": 0.0}, _signs),
     }
 )
 
@@ -90,40 +119,39 @@ N_COEFFICIENTS = max(len(family.idle) for family in _FAMILIES.values())
 """Coefficients of a step; a family that has fewer leaves the last ones at 0."""
 
 
-def _momentum(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
-    momentum, rate = plan.setting("momentum"), plan.learning_rate
-    return {"keep": momentum, "gain": -rate, "by_velocity": 1.0, "by_gradient": 0.0}
+def _momentum(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+    return {"keep": plan.setting("momentum"), "gain": -rates, "by_velocity": 1.0, "by_gradient": 0.0}
 
 
-def _nesterov(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
-    momentum, rate = plan.setting("momentum"), plan.learning_rate
-    return {"keep": momentum, "gain": -rate, "by_velocity": momentum, "by_gradient": -rate}
+def _nesterov(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+    momentum = plan.setting("momentum")
+    return {"keep": momentum, "gain": -rates, "by_velocity": momentum, "by_gradient": -rates}
 
 
-def _adagrad(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
-    return {"keep": 1.0, "gain": 1.0, "rate": plan.learning_rate}
+def _adagrad(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+    return {"keep": 1.0, "gain": 1.0, "rate": rates}
 
 
-def _rmsprop(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+def _rmsprop(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
     rho = plan.setting("rho")
-    return {"keep": rho, "gain": 1.0 - rho, "rate": plan.learning_rate}
+    return {"keep": rho, "gain": 1.0 - rho, "rate": rates}
 
 
-def _adam(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+def _adam(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
     beta_1, beta_2 = np.float32(plan.setting("beta_1")), np.float32(plan.setting("beta_2"))
-    rate = np.float32(plan.learning_rate) * np.sqrt(1.0 - beta_2**steps) / (1.0 - beta_1**steps)
-    decay = np.float32(plan.setting("weight_decay")) * np.float32(plan.learning_rate)
+    rate = rates.astype(np.float32)
+    decay = np.float32(plan.weight_decay) * rate
     return {
         "gain": 1.0 - plan.setting("beta_1"),
         "square_gain": 1.0 - plan.setting("beta_2"),
-        "rate": rate,
-        "keep_weights": 1.0 - float(decay),
+        "rate": rate * np.sqrt(1.0 - beta_2**steps) / (1.0 - beta_1**steps),
+        "keep_weights": 1.0 - decay.astype(np.float64),
     }
 
 
-def _nadam(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
+def _nadam(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
     beta_1, beta_2 = np.float32(plan.setting("beta_1")), np.float32(plan.setting("beta_2"))
-    rate = np.float32(plan.learning_rate)
+    rate = rates.astype(np.float32)
     every = np.arange(1, int(steps.max()) + 2, dtype=np.float32)
     momentum = beta_1 * (1.0 - np.float32(0.5) * _NADAM_DECAY**every)
     product = np.cumprod(momentum, dtype=np.float32)
@@ -137,18 +165,46 @@ def _nadam(plan: OptimizerPlan, steps: np.ndarray) -> Coefficients:
     }
 
 
-_RULES: Mapping[str, tuple[str, Callable[[OptimizerPlan, np.ndarray], Coefficients]]] = MappingProxyType(
-    {
-        "sgd": ("velocity", _momentum),
-        "momentum": ("velocity", _momentum),
-        "nesterov": ("velocity", _nesterov),
-        "adagrad": ("scaled", _adagrad),
-        "rmsprop": ("scaled", _rmsprop),
-        "adam": ("moments", _adam),
-        "adamw": ("moments", _adam),
-        "nadam": ("nesterov_moments", _nadam),
+def _adamax(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+    beta_1 = np.float32(plan.setting("beta_1"))
+    return {
+        "gain": 1.0 - plan.setting("beta_1"),
+        "keep": plan.setting("beta_2"),
+        "take": 1.0,
+        "rate": rates.astype(np.float32) / (1.0 - beta_1**steps),
     }
+
+
+def _lion(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+    beta_1, beta_2 = plan.setting("beta_1"), plan.setting("beta_2")
+    by_gradient = float(1.0 - np.float32(beta_1))
+    return {
+        "by_mean": beta_1,
+        "by_gradient": by_gradient,
+        "rate": rates,
+        "keep": beta_2,
+        "gain": float(1.0 - np.float32(beta_2)),
+    }
+
+
+_RULES: Mapping[str, tuple[str, Callable[[OptimizerPlan, np.ndarray, np.ndarray], Coefficients]]] = (
+    MappingProxyType(
+        {
+            "sgd": ("velocity", _momentum),
+            "momentum": ("velocity", _momentum),
+            "nesterov": ("velocity", _nesterov),
+            "adagrad": ("scaled", _adagrad),
+            "rmsprop": ("scaled", _rmsprop),
+            "adam": ("moments", _adam),
+            "adamw": ("moments", _adam),
+            "nadam": ("nesterov_moments", _nadam),
+            "adadelta": ("deltas", _rmsprop),
+            "adamax": ("largest", _adamax),
+            "lion": ("signs", _lion),
+        }
+    )
 )
+"""Optimizer -> its family, and its coefficients by plan, step numbers and rates."""
 
 STACKED_OPTIMIZERS = frozenset(_RULES)
 """Names of the optimizers whose update of a weight depends on that weight's gradients alone."""
@@ -165,19 +221,32 @@ def initial_slots(plan: OptimizerPlan, n_weights: int) -> tuple[np.ndarray, np.n
     return first, np.full(n_weights, plan.setting("initial_accumulator_value"), np.float32)
 
 
-def step_coefficients(plan: OptimizerPlan, steps: np.ndarray, idle: np.ndarray) -> np.ndarray:
+def decays_apart(plan: OptimizerPlan) -> bool:
+    """Return whether weights decay in a step of their own: all but the Adam family's, whose update has it."""
+    return plan.weight_decay > 0.0 and _RULES[plan.name][0] != "moments"
+
+
+def kept_weights(plan: OptimizerPlan, rates: np.ndarray, idle: np.ndarray) -> np.ndarray:
+    """Return what is left of the weights that decay apart; arguments and shapes as for ``step_coefficients``."""
+    return np.where(idle, 1.0, 1.0 - plan.weight_decay * rates).astype(np.float32)
+
+
+def step_coefficients(
+    plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray, idle: np.ndarray
+) -> np.ndarray:
     """Return the coefficients of an epoch's steps.
 
     Args:
         plan: the optimizer.
         steps: (n_steps, n_folds) how many updates each fold has had after the step, from 1.
+        rates: (n_steps, n_folds) float64 learning rates.
         idle: (n_steps, n_folds) whether a fold has no batch left in a step.
 
     Returns:
         (n_steps, N_COEFFICIENTS, n_folds) float32.
     """
     family, rule = _RULES[plan.name]
-    values = rule(plan, np.maximum(steps, 1).astype(np.float32))
+    values = rule(plan, np.maximum(steps, 1).astype(np.float32), rates)
     table = np.zeros((len(steps), N_COEFFICIENTS, steps.shape[1]), np.float32)
     for column, (name, unchanged) in enumerate(_FAMILIES[family].idle.items()):
         table[:, column] = np.where(idle, unchanged, values[name])

@@ -10,7 +10,7 @@ from functools import lru_cache
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Outcome, Plan, Seen, State, Structure, Training, signature
 from tuner.engines.stacked_layers import Tensor
-from tuner.engines.stacked_losses import LOSSES, OUTPUTS
+from tuner.engines.stacked_losses import OUTPUTS, row_loss
 from tuner.engines.stacked_network import StackedNetwork
 from tuner.engines.stacked_optimizers import update
 
@@ -26,9 +26,10 @@ def _train(
 
     The epoch ends at the first batch in which a fold's loss is not finite.
     """
-    plan = network.plan
+    plan, structure = network.plan, network.structure
     n_steps = tf.shape(course.order)[1]
     order, table = tf.gather(course.order, epoch), tf.gather(course.coefficients, epoch)
+    kept = tf.gather(course.kept, epoch) if structure.decay else None
     first_step = course.first_step + epoch * n_steps
 
     def more(batch: Tensor, total: Tensor, *_: Tensor) -> Tensor:
@@ -39,22 +40,24 @@ def _train(
         part = Training(*[tf.gather(array, places) for array in rows])
         count = tf.gather(course.counts, batch)
         summed, gradient, statistics = network.learn(state.weights, part, count, first_step + batch)
+        gradient = gradient + _penalty(plan, state.weights)
         coefficients = tf.gather(tf.gather(table, batch), plan.fold_of_weight, axis=1)
-        changed = update(
-            plan.family,
-            state.weights,
-            (state.first, state.second),
-            gradient + _penalty(plan, state.weights),
-            coefficients,
-            plan.epsilon,
-        )
-        if any(network.structure.batch_norm):
+        weights = state.weights
+        if structure.clip is not None:
+            gradient = network.clipped(gradient)
+        if structure.decay:
+            weights = weights * tf.gather(tf.gather(kept, batch), plan.fold_of_weight)
+        slots = (state.first, state.second)
+        weights, *slots = update(plan.family, weights, slots, gradient, coefficients, plan.epsilon)
+        if structure.max_norm:
+            weights = network.bounded(weights, count)
+        if any(structure.batch_norm):
             share = tf.where(count > 0.0, 1.0 - _KEEP_STATISTICS, 0.0)
             share = tf.gather(share, plan.fold_of_statistic)
             moved = state.statistics * (1.0 - share) + statistics * share
         else:
             moved = state.statistics
-        return batch + 1, total + summed, State(*changed, moved)
+        return batch + 1, total + summed, State(weights, *slots, moved)
 
     start = (tf.constant(0), tf.zeros([plan.n_folds]), state)
     _, total, state = tf.while_loop(more, step, start, parallel_iterations=1)
@@ -75,10 +78,11 @@ def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Te
     """Return outputs, (n_chunks, n_folds, n_rows, n_units), and summed weighted loss, (n_folds,)."""
     n_chunks = tf.shape(seen.inputs)[0]
     output = OUTPUTS[network.structure.output]
+    loss_of = row_loss(network.structure.loss, network.structure.output)
 
     def step(chunk: Tensor, total: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = network.predict(state, tf.gather(seen.inputs, chunk))
-        loss, _ = LOSSES[network.structure.loss](tf.gather(seen.target, chunk), logits)
+        loss, _ = loss_of(tf.gather(seen.target, chunk), logits)
         summed = tf.reduce_sum(loss * tf.gather(seen.weight, chunk), axis=1)
         return chunk + 1, total + summed, outputs.write(chunk, output(logits))
 

@@ -140,7 +140,7 @@ def load_model(folder: str | Path) -> SavedModel:
 
 
 def _check_target(scaler: TargetScaler | None, manifest: Manifest) -> None:
-    if scaler is not None and (manifest.classes or len(scaler.mean_) != len(manifest.target_names)):
+    if scaler is not None and (manifest.classes or len(scaler.shift_) != len(manifest.target_names)):
         raise ValueError("target: does not fit the targets of the model")
 
 

@@ -21,6 +21,7 @@ from tuner.errors import TunerError
 from tuner.export.plain_network import ACTIVATIONS, Dense, PlainNetwork, Step, normalise
 from tuner.export.weights import Weights, read_weights
 from tuner.model.heads import Head
+from tuner.model.initializers import INITIALIZERS
 from tuner.model.network import Network
 
 LARGEST_CONFIG = 8 * 2**20
@@ -37,9 +38,9 @@ CLASSES: Mapping[str, tuple[str | None, str | None]] = MappingProxyType(
         "Activation": ("keras.layers", None),
         "BatchNormalization": ("keras.layers", None),
         "Dropout": ("keras.layers", None),
-        "GlorotUniform": ("keras.initializers", None),
-        "Zeros": ("keras.initializers", None),
+        **{spec.keras: ("keras.initializers", None) for spec in INITIALIZERS.values()},
         "Ones": ("keras.initializers", None),
+        "MaxNorm": ("keras.constraints", None),
         "L1L2": ("keras.regularizers", None),
         "DTypePolicy": ("keras", None),
         "__keras_tensor__": (None, None),

@@ -13,7 +13,7 @@ from tuner.data.dates import DATE_FORMATS, ISO_FORM
 from tuner.errors import TunerError
 from tuner.export.kinds import EXPORTS
 from tuner.export.preprocess_json import Part
-from tuner.model.heads import Head, make_head
+from tuner.model.heads import AUTO_OUTPUT, OUTPUTS, Head, make_head
 from tuner.records import ParamValue
 from tuner.tasks import Task
 
@@ -117,6 +117,7 @@ class Manifest(Part):
     task: Task
     target_names: Annotated[tuple[str, ...], Field(min_length=1)]
     classes: tuple[str, ...]
+    output: str = AUTO_OUTPUT
     columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
     trials: Annotated[tuple[TrialPart, ...], Field(min_length=1)]
     networks: Annotated[tuple[NetworkPart, ...], Field(min_length=1, max_length=1000)]
@@ -134,6 +135,8 @@ class Manifest(Part):
         needed = {Task.BINARY: 2, Task.MULTICLASS: 3}.get(self.task, 0)
         if len(self.classes) < needed or (not needed and self.classes):
             raise ValueError(f"classes: {len(self.classes)} do not fit a {self.task} task")
+        if self.output != AUTO_OUTPUT and (self.task is not Task.REGRESSION or self.output not in OUTPUTS):
+            raise ValueError(f"output: {self.output!r} does not fit a {self.task} task")
         for key, names in (("classes", self.classes), ("target_names", self.target_names)):
             if len(set(names)) != len(names):
                 raise ValueError(f"{key}: a name is there twice")
@@ -144,7 +147,7 @@ class Manifest(Part):
     @property
     def head(self) -> Head:
         """The end of each network."""
-        return make_head(self.task, len(self.target_names), len(self.classes))
+        return make_head(self.task, len(self.target_names), len(self.classes), self.output)
 
     @property
     def positive(self) -> str | None:

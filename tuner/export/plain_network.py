@@ -105,6 +105,11 @@ def _elu(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
+def _hard_sigmoid(x: np.ndarray) -> np.ndarray:
+    risen: np.ndarray = np.clip(x / np.float32(6) + np.float32(0.5), np.float32(0), np.float32(1))
+    return risen
+
+
 def _softmax(x: np.ndarray) -> np.ndarray:
     grown = np.exp(x - x.max(axis=1, keepdims=True))
     shares: np.ndarray = grown / grown.sum(axis=1, keepdims=True)
@@ -132,6 +137,12 @@ ACTIVATIONS: Mapping[str, Step] = MappingProxyType(
         "softplus": _softplus,
         "softsign": lambda x: x / (1 + np.abs(x)),
         "leaky_relu": lambda x: np.where(x >= 0, x, _LEAK * x),
+        "relu6": lambda x: np.clip(x, np.float32(0), np.float32(6)),
+        "exponential": np.exp,
+        "hard_sigmoid": _hard_sigmoid,
+        "hard_silu": lambda x: x * _hard_sigmoid(x),
+        "hard_tanh": lambda x: np.clip(x, np.float32(-1), np.float32(1)),
+        "tanh_shrink": lambda x: x - np.tanh(x),
         "softmax": _softmax,
     }
 )

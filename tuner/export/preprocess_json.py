@@ -66,7 +66,7 @@ class BlockPart(Part):
 
 
 class TargetPart(Part):
-    """The scaling of a regression target; see ``TargetScaler``."""
+    """The scaling of a regression target, ``(target - mean) / scale``; see ``TargetScaler``."""
 
     mean: Numbers
     scale: Numbers
@@ -129,7 +129,7 @@ def to_file(preprocessor: Preprocessor, target_scaler: TargetScaler | None) -> P
         scaler=scaler,
         target=None
         if target_scaler is None
-        else TargetPart(mean=target_scaler.mean_.tolist(), scale=target_scaler.scale_.tolist()),
+        else TargetPart(mean=target_scaler.shift_.tolist(), scale=target_scaler.scale_.tolist()),
     )
 
 
@@ -262,7 +262,7 @@ def _target_scaler(part: TargetPart | None) -> TargetScaler | None:
     if part is None:
         return None
     scaler = TargetScaler()
-    scaler.mean_ = np.array(part.mean, np.float64)
+    scaler.shift_ = np.array(part.mean, np.float64)
     scaler.scale_ = _array(part.scale, (len(part.mean),), "target.scale")
     return scaler
 

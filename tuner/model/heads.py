@@ -86,7 +86,7 @@ class Head:
     Attributes:
         task: what is predicted.
         units: of the output layer, at least 1.
-        activation: of the output layer: ``linear``, ``sigmoid`` or ``softmax``, as Keras names it.
+        activation: of the output layer, as Keras names it: a name in ``OUTPUTS``, or ``softmax``.
     """
 
     task: Task
@@ -120,13 +120,25 @@ class Head:
         return HEADS[self.task].decode(outputs)
 
 
-def make_head(task: Task, n_targets: int, n_classes: int) -> Head:
+OUTPUTS = ("linear", "sigmoid", "tanh", "softplus", "relu")
+"""The activations that a regression's output layer may have: any value, bounded ones, positive ones."""
+
+POSITIVE_OUTPUTS = frozenset({"softplus", "relu"})
+"""Those that have no negative value."""
+
+AUTO_OUTPUT = "auto"
+"""Stands for the activation that the task asks for."""
+
+
+def make_head(task: Task, n_targets: int, n_classes: int, output: str = AUTO_OUTPUT) -> Head:
     """Return the head for a data set.
 
     Args:
         task: what is predicted.
         n_targets: columns of a regression or multilabel target, at least 1.
         n_classes: classes of a binary or multiclass target; not read for the other tasks.
+        output: a name in ``OUTPUTS`` for regression, or ``AUTO_OUTPUT``.
     """
     form = HEADS[task]
-    return Head(task, form.units(n_targets, n_classes), form.activation)
+    activation = form.activation if output == AUTO_OUTPUT else output
+    return Head(task, form.units(n_targets, n_classes), activation)

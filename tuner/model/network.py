@@ -7,95 +7,27 @@ from typing import NamedTuple
 
 from tuner.errors import TunerError, nearest
 from tuner.model.heads import Head
-from tuner.model.optimizers import OPTIMIZERS, OptimizerPlan, plan_optimizer
-from tuner.model.parameters import Parameter, ParameterKind
+from tuner.model.mlp_parameters import AFTER, BEFORE, PARAMETERS
+from tuner.model.optimizers import OptimizerPlan, plan_optimizer
+from tuner.model.parameters import Parameter
+from tuner.model.schedules import CONSTANT, SchedulePlan, plan_schedule
 from tuner.records import Params, ParamValue
 
-ACTIVATIONS = (
-    "relu",
-    "tanh",
-    "sigmoid",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "softplus",
-    "softsign",
-    "leaky_relu",
-    "linear",
-)
-"""Activations of hidden layers, by their Keras names and with Keras' constants."""
+ALL_ROWS = 2**31 - 1
+"""The ``batch_size`` of a step that takes all rows: more than any table has."""
 
-_INT, _FLOAT, _BOOL, _CHOICE = (
-    ParameterKind.INT,
-    ParameterKind.FLOAT,
-    ParameterKind.BOOL,
-    ParameterKind.CHOICE,
-)
 
-_ROWS = (
-    Parameter("layers", _INT, 1, "Hidden layers; 0 gives a linear model.", low=0),
-    Parameter("neurons", _INT, 32, "Units of a hidden layer.", low=1, per_layer=True),
-    Parameter(
-        "activation",
-        _CHOICE,
-        "relu",
-        "What a hidden layer applies to its sums.",
-        options=ACTIVATIONS,
-        per_layer=True,
-    ),
-    Parameter("batch_norm", _BOOL, False, "Whether each hidden layer is normalised over the batch."),
-    Parameter(
-        "dropout",
-        _FLOAT,
-        0.0,
-        "Share of a hidden layer's units that each step leaves out.",
-        low=0,
-        below=1,
-        per_layer=True,
-    ),
-    Parameter("l1", _FLOAT, 0.0, "Weight of the penalty on the kernels' absolute values.", low=0),
-    Parameter("l2", _FLOAT, 0.0, "Weight of the penalty on the kernels' squares.", low=0),
-    Parameter("optimizer", _CHOICE, "adam", "How gradients change the weights.", options=tuple(OPTIMIZERS)),
-    Parameter(
-        "learning_rate", _FLOAT, None, "Size of a step; the optimizer's own default.", low=0, above=True
-    ),
-    Parameter("momentum", _FLOAT, None, "Share of the last step that the next one keeps.", low=0, below=1),
-    Parameter("rho", _FLOAT, None, "Decay of RMSprop's mean of squared gradients.", low=0, below=1),
-    Parameter("beta_1", _FLOAT, None, "Decay of the Adam family's mean of gradients.", low=0, below=1),
-    Parameter(
-        "beta_2", _FLOAT, None, "Decay of the Adam family's mean of squared gradients.", low=0, below=1
-    ),
-    Parameter("epsilon", _FLOAT, None, "What keeps a step's divisor from 0.", low=0, above=True),
-    Parameter(
-        "weight_decay", _FLOAT, None, "Share of the weights that AdamW takes off, times the rate.", low=0
-    ),
-    Parameter("initial_accumulator_value", _FLOAT, None, "Where Adagrad's sums of squares start.", low=0),
-    Parameter("batch_size", _INT, 32, "Rows of one step.", low=1),
-    Parameter("epochs", _INT, None, "The most passes over the training rows; else the study file's.", low=1),
-)
+MOVING = ("mean", "variance")
+"""The weights that training follows and does not learn."""
 
-PARAMETERS: Mapping[str, Parameter] = MappingProxyType({row.name: row for row in _ROWS})
-"""The parameters of the multi-layer perceptron."""
-
-LATER_PARAMETERS = frozenset(
+WEIGHTS: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
     {
-        "schedule",
-        "schedule_decay",
-        "schedule_drop",
-        "schedule_every",
-        "schedule_factor",
-        "schedule_patience",
-        "schedule_warmup",
-        "initializer",
-        "max_norm",
-        "clipnorm",
-        "clipvalue",
-        "global_clipnorm",
+        None: ("kernel", "bias"),
+        BEFORE: ("kernel", "scale", "shift", *MOVING),
+        AFTER: ("kernel", "bias", "scale", "shift", *MOVING),
     }
 )
-"""Parameters that other tools have and no model of this version reads."""
+"""The weights of a layer as Keras orders them, by where it is normalised."""
 
 
 def parameter_of(name: str) -> tuple[str, int | None]:
@@ -112,32 +44,40 @@ def parameter_of(name: str) -> tuple[str, int | None]:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A hidden layer: a dense kernel with biases, batch normalisation, activation, dropout, in this order.
+    """A hidden layer: a dense kernel with biases, activation, dropout, in this order.
 
     Attributes:
         units: at least 1.
         activation: a name in ``ACTIVATIONS``.
-        batch_norm: whether there is batch normalisation (Ioffe and Szegedy 2015, section 3.2: before
-            the activation).
+        batch_norm: where there is batch normalisation: ``before`` the activation (Ioffe and Szegedy 2015, section
+            3.2; the layer then has no biases, which it would take off again) or ``after`` it; None for nowhere.
         dropout: in [0, 1); 0 means that there is no dropout.
+        initializer: of the kernel, a name in ``INITIALIZERS``.
     """
 
     units: int
     activation: str
-    batch_norm: bool
+    batch_norm: str | None
     dropout: float
+    initializer: str = "glorot_uniform"
 
 
 class Structure(NamedTuple):
     """What a compiled program of a network depends on; all else are numbers that it is given.
 
     Attributes:
-        batch_norm: for each hidden layer, whether it is normalised; its length is the depth.
+        batch_norm: for each hidden layer, where it is normalised; its length is the depth.
         dropout: for each hidden layer, whether units are dropped.
+        max_norm: whether norms of weights are bounded.
+        clip: what bounds gradients, a name in ``CLIPS``, or None.
+        weight_decay: whether weights decay.
     """
 
-    batch_norm: tuple[bool, ...]
+    batch_norm: tuple[str | None, ...]
     dropout: tuple[bool, ...]
+    max_norm: bool
+    clip: str | None
+    weight_decay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +89,11 @@ class Network:
         l1: weight of the penalty on the absolute values of every kernel, the output layer's too.
         l2: weight of the penalty on the squares of every kernel.
         optimizer: how it is trained.
-        batch_size: rows of one step, at least 1.
-        initializer: of the kernels, by its Keras name; biases start at 0.
+        batch_size: rows of one step, at least 1; more than there are is all of them.
+        initializer: of the output layer's kernel, a name in ``INITIALIZERS``; biases start at 0.
+        max_norm: the largest norm of the weights that enter a unit of a hidden layer (Srivastava et al. 2014,
+            section 5.1); 0 for any.
+        schedule: how the learning rate changes in training.
     """
 
     layers: tuple[Layer, ...]
@@ -159,6 +102,8 @@ class Network:
     optimizer: OptimizerPlan
     batch_size: int
     initializer: str = "glorot_uniform"
+    max_norm: float = 0.0
+    schedule: SchedulePlan = CONSTANT
 
     @property
     def structure(self) -> Structure:
@@ -166,6 +111,9 @@ class Network:
         return Structure(
             tuple(layer.batch_norm for layer in self.layers),
             tuple(layer.dropout > 0.0 for layer in self.layers),
+            self.max_norm > 0.0,
+            self.optimizer.clip.name if self.optimizer.clip else None,
+            self.optimizer.weight_decay > 0.0,
         )
 
 
@@ -173,11 +121,11 @@ def plan_network(params: Params) -> Network:
     """Return the multi-layer perceptron that a trial's parameters describe.
 
     A layer's own value (``neurons.1``) wins over the common one (``neurons``), and that over the default.
-    Values for layers that are not there, and settings that the optimizer does not read, are left aside; so
-    are ``epochs``, which the trial reads, and ``preprocess.*``, which shapes the rows.
+    Values for layers that are not there, and settings that the optimizer or the schedule does not read, are left
+    aside; so are ``epochs``, which the trial reads, and ``preprocess.*``, which shapes the rows.
 
     Raises:
-        TunerError: an unknown parameter, or a value outside its domain.
+        TunerError: an unknown parameter, a value outside its domain, or values that do not go together.
     """
     _check(params, PARAMETERS)
     depth = int(_value(params, "layers"))
@@ -185,8 +133,9 @@ def plan_network(params: Params) -> Network:
         Layer(
             units=int(_value(params, "neurons", number)),
             activation=str(_value(params, "activation", number)),
-            batch_norm=bool(_value(params, "batch_norm")),
+            batch_norm=_place(_value(params, "batch_norm")),
             dropout=float(_value(params, "dropout", number)),
+            initializer=str(_value(params, "initializer", number)),
         )
         for number in range(depth)
     )
@@ -195,7 +144,12 @@ def plan_network(params: Params) -> Network:
         l1=float(_value(params, "l1")),
         l2=float(_value(params, "l2")),
         optimizer=plan_optimizer(str(_value(params, "optimizer")), params),
-        batch_size=int(_value(params, "batch_size")),
+        batch_size=ALL_ROWS if (rows := _value(params, "batch_size")) == "all" else int(rows),
+        initializer=str(_value(params, "initializer")),
+        max_norm=float(_value(params, "max_norm")),
+        schedule=plan_schedule(
+            str(_value(params, "schedule")), int(_value(params, "schedule_warmup")), params
+        ),
     )
 
 
@@ -211,13 +165,11 @@ def name_problem(name: str, parameters: Mapping[str, Parameter]) -> str | None:
         if layer is not None and not parameters[base].per_layer:
             return f"'{base}' is one value for the whole network; write '{base}' instead of '{name}'"
         return None
-    if base in LATER_PARAMETERS:
-        return f"'{name}' belongs to a later version; this one reads: {', '.join(parameters)}"
     return f"'{name}' is not a parameter; one of: {', '.join(parameters)}{nearest(base, parameters)}"
 
 
 def count_parameters(network: Network, n_inputs: int, head: Head) -> int:
-    """Return the number of trainable weights: kernels, and biases or else batch normalisation's scales and shifts.
+    """Return the number of trainable weights: kernels, biases, batch normalisation's scales and shifts.
 
     Args:
         network: the plan.
@@ -226,7 +178,8 @@ def count_parameters(network: Network, n_inputs: int, head: Head) -> int:
     """
     total, width = 0, n_inputs
     for layer in network.layers:
-        total += (width + (2 if layer.batch_norm else 1)) * layer.units
+        vectors = [role for role in WEIGHTS[layer.batch_norm] if role not in (*MOVING, "kernel")]
+        total += (width + len(vectors)) * layer.units
         width = layer.units
     return total + (width + 1) * head.units
 
@@ -246,6 +199,11 @@ class Model:
 
 MODELS: Mapping[str, Model] = MappingProxyType({"mlp": Model(PARAMETERS, plan_network)})
 """What ``training.model`` may name."""
+
+
+def _place(batch_norm: ParamValue) -> str | None:
+    """Return where layers are normalised, by the parameter's value."""
+    return (BEFORE if batch_norm else None) if isinstance(batch_norm, bool) else str(batch_norm)
 
 
 def _check(params: Params, parameters: Mapping[str, Parameter]) -> None:

@@ -29,7 +29,7 @@ class Parameter:
         low: the smallest number, itself allowed unless ``above`` is set; None for kinds without numbers.
         above: whether ``low`` itself is excluded.
         below: the number that every value stays under; None for no limit.
-        options: of a choice; empty for other kinds.
+        options: of a choice; of another kind, the words that it may be instead.
         per_layer: whether each hidden layer may have its own value, named ``<name>.<layer>``.
     """
 
@@ -46,24 +46,25 @@ class Parameter:
     @property
     def domain(self) -> str:
         """The allowed values in words, such as ``a number of at least 0 and below 1``."""
+        words = "".join(f", or '{word}'" for word in self.options)
         if self.kind is ParameterKind.BOOL:
-            return "true or false"
+            return f"true or false{words}"
         if self.kind is ParameterKind.CHOICE:
             return f"one of: {', '.join(self.options)}"
         noun = "a whole number" if self.kind is ParameterKind.INT else "a number"
         lower = "above" if self.above else "of at least"
         upper = "" if self.below is None else f" and below {self.below:g}"
-        return f"{noun} {lower} {self.low:g}{upper}"
+        return f"{noun} {lower} {self.low:g}{upper}{words}"
 
     def problem(self, value: object) -> str | None:
         """Return what is wrong with a value in one phrase, or None where it is allowed."""
+        if isinstance(value, str) and value in self.options:
+            return None
         if self.kind is ParameterKind.BOOL:
-            return None if isinstance(value, bool) else f"{_shown(value)} is not {self.domain}"
-        if self.kind is ParameterKind.CHOICE:
-            if isinstance(value, str) and value in self.options:
-                return None
-            return f"{_shown(value)} is not {self.domain}{nearest(value, self.options)}"
-        return None if self._is_number_inside(value) else f"{_shown(value)} is not {self.domain}"
+            allowed = isinstance(value, bool)
+        else:
+            allowed = self.kind is not ParameterKind.CHOICE and self._is_number_inside(value)
+        return None if allowed else f"{_shown(value)} is not {self.domain}{nearest(value, self.options)}"
 
     def _is_number_inside(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
