@@ -1,7 +1,7 @@
 """The search loop: ask, submit, record. The one writer of a study's records."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,7 +10,8 @@ import numpy as np
 
 from tuner.executors.executor import Executor
 from tuner.records import Params, State, TrialResult, key_of
-from tuner.search.pruning import BY_FOLD, Told, make_bar
+from tuner.search.pruners import BY_FOLD, Bars
+from tuner.search.pruning import Told
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
@@ -18,38 +19,28 @@ from tuner.tracking.tracker import Tracker
 from tuner.trial import TrialTask
 
 
-def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
-    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one that failed."""
+def told_of(study: Study, store: StudyStore, result: TrialResult) -> Told | None:
+    """Return what the study's pruner sees of a recorded trial; None for one that failed."""
     if result.state is State.FAILED:
-        return {}
+        return None
     folds = None
     if study.config.search.pruner in BY_FOLD:
         folds = store.curves(result.number).get(f"val_{study.objective}")
     complete = result.state is State.COMPLETE
-    return {result.number: Told(result.number, complete, np.array(result.curve), folds)}
+    return Told(result.number, complete, np.array(result.curve), folds)
 
 
-def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told]) -> TrialTask:
+def make_task(study: Study, bars: Bars, number: int, params: Params) -> TrialTask:
     """Return all that the evaluation of a trial depends on.
 
     Args:
         study: what is searched.
+        bars: has seen exactly the trials that the trial is judged against: those of 0 .. number - window.
         number: the trial's number.
         params: what it tries.
-        told: trials by number, at least those of 0 .. number - window that did not fail; the trial is judged
-            against exactly these.
     """
-    problem, search = study.problem, study.config.search
-    # Without a pruner nothing is looked at; to list what was told would cost each trial as much as there are trials.
-    known = range(number - search.window + 1) if search.pruner != "none" else ()
-    bar = make_bar(
-        search.pruner,
-        [told[earlier] for earlier in known if earlier in told],
-        number=number,
-        epochs=int(params.get("epochs", problem.epochs)),
-        maximize=study.direction == "maximize",
-    )
-    return TrialTask(problem, number, params, bar)
+    epochs = int(params.get("epochs", study.problem.epochs))
+    return TrialTask(study.problem, number, params, bars.bar(number, epochs))
 
 
 class Driver:
@@ -83,7 +74,9 @@ class Driver:
             first=(*study.config.first, *map(study.config.space.complete, store.header().given)),
         )
         self._outcomes: dict[int, Outcome] = {}
-        self._told: dict[int, Told] = {}
+        self._bars = Bars(search.pruner, maximize=self._maximize)
+        self._told: dict[int, Told | None] = {}  # by number, what the pruner is still to see
+        self._n_seen = 0
         self._tried: dict[
             tuple[tuple[str, str], ...], int
         ] = {}  # what was not a failure -> the first trial of it
@@ -124,7 +117,7 @@ class Driver:
                     self._record(answer)
                     yield answer
                     continue
-                task = make_task(self._study, asked.number, asked.params, self._told)
+                task = self._task(asked)
                 with training():
                     running.add(self._executor.submit(task))
             if not running:
@@ -149,6 +142,13 @@ class Driver:
         self._store.asked(asked)
         self._n_asked += 1
         return asked
+
+    def _task(self, asked: Asked) -> TrialTask:
+        """Return a trial's task; they come in the order of the numbers, so that each may know more than the last."""
+        known = range(self._n_seen, asked.number - self._window + 1)
+        self._bars.see(self._told.pop(number) for number in known)
+        self._n_seen = max(self._n_seen, known.stop)
+        return make_task(self._study, self._bars, asked.number, asked.params)
 
     def _answer(self, asked: Asked) -> TrialResult | None:
         """Return the result of the first trial with the same parameters that this one may know of, if there is one.
@@ -178,4 +178,4 @@ class Driver:
         if result.state is not State.FAILED:
             key = key_of(result.params)
             self._tried[key] = min(result.number, self._tried.get(key, result.number))
-        self._told |= told_of(self._study, self._store, result)
+        self._told[result.number] = told_of(self._study, self._store, result)
