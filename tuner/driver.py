@@ -1,5 +1,6 @@
 """The search loop: ask, submit, record. The one writer of a study's records."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -77,12 +78,13 @@ class Driver:
         self._bars = Bars(search.pruner, maximize=self._maximize)
         self._told: dict[int, Told | None] = {}  # by number, what the pruner is still to see
         self._n_seen = 0
+        self._n_ended = 0  # in a row, from trial 0
+        self._n_trained, self._seconds = 0, 0.0
         self._tried: dict[
             tuple[tuple[str, str], ...], int
         ] = {}  # what was not a failure -> the first trial of it
         for result in store.results().values():
             self._remember(result)
-        self._n_ended = 0  # in a row, from trial 0
         self._waiting: list[Asked] = []
         self._n_asked = 0
         for asked in store.asked_trials():
@@ -107,6 +109,7 @@ class Driver:
         """
         running: set[Future[TrialResult]] = set()
         while True:
+            self._executor.ahead = self._ahead(n_trials, deadline)
             while len(running) < self._executor.slots and (deadline is None or time.monotonic() < deadline):
                 asked = self._next(n_trials)
                 if asked is None:
@@ -127,6 +130,15 @@ class Driver:
             for result in sorted((future.result() for future in ended), key=lambda result: result.number):
                 self._record(result)
                 yield result
+
+    def _ahead(self, n_trials: int, deadline: float | None) -> float:
+        """Return how many seconds of training are still to come, by the mean of the trials so far."""
+        left = n_trials - len(self._outcomes)
+        if left > 0 and not self._n_trained:
+            seconds = math.inf
+        else:
+            seconds = max(0, left) * self._seconds / max(1, self._n_trained)
+        return seconds if deadline is None else min(seconds, deadline - time.monotonic())
 
     def _next(self, n_trials: int) -> Asked | None:
         """Return the next trial to evaluate; None where there is none, or what it may know is not known yet."""
@@ -175,6 +187,9 @@ class Driver:
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
         self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
+        if result.same_as is None:
+            self._n_trained += 1
+            self._seconds += result.seconds
         if result.state is not State.FAILED:
             key = key_of(result.params)
             self._tried[key] = min(result.number, self._tried.get(key, result.number))

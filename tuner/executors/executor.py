@@ -39,6 +39,11 @@ class Executor(Protocol):
 
     slots: int
     """How many trials it takes at the same time, at least 1."""
+    ahead: float
+    """Seconds of training still to come, as the driver expects them after each trial; infinite while it cannot tell.
+
+    For an executor that starts processes when they are worth it; no result depends on it.
+    """
 
     def submit(self, task: TrialTask) -> Future[TrialResult]:
         """Begin to evaluate a trial; at most ``slots`` at the same time."""
