@@ -1,7 +1,8 @@
 """The search loop: ask, submit, record. The one writer of a study's records."""
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,7 +11,8 @@ import numpy as np
 
 from tuner.executors.executor import Executor
 from tuner.records import Glimpse, Params, State, TrialResult, key_of
-from tuner.search.pruning import BY_FOLD, Told, make_bar
+from tuner.search.pruners import BY_FOLD, Bars
+from tuner.search.pruning import Told
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
@@ -21,38 +23,28 @@ LOOK_S = 1.0
 """Seconds between two looks at what is heard of trials while none of them ends."""
 
 
-def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
-    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one that failed."""
+def told_of(study: Study, store: StudyStore, result: TrialResult) -> Told | None:
+    """Return what the study's pruner sees of a recorded trial; None for one that failed."""
     if result.state is State.FAILED:
-        return {}
+        return None
     folds = None
     if study.config.search.pruner in BY_FOLD:
         folds = store.curves(result.number).get(f"val_{study.objective}")
     complete = result.state is State.COMPLETE
-    return {result.number: Told(result.number, complete, np.array(result.curve), folds)}
+    return Told(result.number, complete, np.array(result.curve), folds)
 
 
-def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told]) -> TrialTask:
+def make_task(study: Study, bars: Bars, number: int, params: Params) -> TrialTask:
     """Return all that the evaluation of a trial depends on.
 
     Args:
         study: what is searched.
+        bars: has seen exactly the trials that the trial is judged against: those of 0 .. number - window.
         number: the trial's number.
         params: what it tries.
-        told: trials by number, at least those of 0 .. number - window that did not fail; the trial is judged
-            against exactly these.
     """
-    problem, search = study.problem, study.config.search
-    # Without a pruner nothing is looked at; to list what was told would cost each trial as much as there are trials.
-    known = range(number - search.window + 1) if search.pruner != "none" else ()
-    bar = make_bar(
-        search.pruner,
-        [told[earlier] for earlier in known if earlier in told],
-        number=number,
-        epochs=int(params.get("epochs", problem.epochs)),
-        maximize=study.direction == "maximize",
-    )
-    return TrialTask(problem, number, params, bar)
+    epochs = int(params.get("epochs", study.problem.epochs))
+    return TrialTask(study.problem, number, params, bars.bar(number, epochs))
 
 
 class Driver:
@@ -86,7 +78,11 @@ class Driver:
             first=(*study.config.first, *map(study.config.space.complete, store.header().given)),
         )
         self._outcomes: dict[int, Outcome] = {}
-        self._told: dict[int, Told] = {}
+        self._bars = Bars(search.pruner, maximize=self._maximize)
+        self._told: dict[int, Told | None] = {}  # by number, what the pruner is still to see
+        self._n_seen = 0
+        self._n_ended = 0  # in a row, from trial 0
+        self._n_trained, self._seconds = 0, 0.0
         self._tried: dict[
             tuple[tuple[str, str], ...], int
         ] = {}  # what was not a failure -> the first trial of it
@@ -95,7 +91,6 @@ class Driver:
         self._evaluated: dict[int, Params] = {}  # what is in the executor's hands
         self._glimpses: dict[int, Glimpse] = {}  # the latest of each trial that was not passed on yet
         executor.listen(self._hear)
-        self._n_ended = 0  # in a row, from trial 0
         self._waiting: list[Asked] = []
         self._n_asked = 0
         for asked in store.asked_trials():
@@ -120,6 +115,7 @@ class Driver:
         """
         running: set[Future[TrialResult]] = set()
         while True:
+            self._executor.ahead = self._ahead(n_trials, deadline)
             while len(running) < self._executor.slots and (deadline is None or time.monotonic() < deadline):
                 asked = self._next(n_trials)
                 if asked is None:
@@ -130,7 +126,7 @@ class Driver:
                     self._record(answer)
                     yield answer
                     continue
-                task = make_task(self._study, asked.number, asked.params, self._told)
+                task = self._task(asked)
                 self._evaluated[asked.number] = asked.params
                 with training():
                     running.add(self._executor.submit(task))
@@ -158,6 +154,15 @@ class Driver:
             if number in self._evaluated:
                 yield glimpse
 
+    def _ahead(self, n_trials: int, deadline: float | None) -> float:
+        """Return how many seconds of training are still to come, by the mean of the trials so far."""
+        left = n_trials - len(self._outcomes)
+        if left > 0 and not self._n_trained:
+            seconds = math.inf
+        else:
+            seconds = max(0, left) * self._seconds / max(1, self._n_trained)
+        return seconds if deadline is None else min(seconds, deadline - time.monotonic())
+
     def _next(self, n_trials: int) -> Asked | None:
         """Return the next trial to evaluate; None where there is none, or what it may know is not known yet."""
         if self._waiting:
@@ -172,6 +177,13 @@ class Driver:
         self._store.asked(asked)
         self._n_asked += 1
         return asked
+
+    def _task(self, asked: Asked) -> TrialTask:
+        """Return a trial's task; they come in the order of the numbers, so that each may know more than the last."""
+        known = range(self._n_seen, asked.number - self._window + 1)
+        self._bars.see(self._told.pop(number) for number in known)
+        self._n_seen = max(self._n_seen, known.stop)
+        return make_task(self._study, self._bars, asked.number, asked.params)
 
     def _answer(self, asked: Asked) -> TrialResult | None:
         """Return the result of the first trial with the same parameters that this one may know of, if there is one.
@@ -198,7 +210,10 @@ class Driver:
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
         self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
+        if result.same_as is None:
+            self._n_trained += 1
+            self._seconds += result.seconds
         if result.state is not State.FAILED:
             key = key_of(result.params)
             self._tried[key] = min(result.number, self._tried.get(key, result.number))
-        self._told |= told_of(self._study, self._store, result)
+        self._told[result.number] = told_of(self._study, self._store, result)

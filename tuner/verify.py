@@ -18,7 +18,7 @@ from tuner.final import now
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification
-from tuner.search.pruning import Told
+from tuner.search.pruners import Bars
 from tuner.search.storage import Header, StudyStore
 from tuner.search.verification import write_verification
 from tuner.study import Study, load_table, open_study
@@ -192,10 +192,10 @@ def _compared(
 ) -> Verified:
     """Train the trial with the bar that it was judged by, and compare."""
     begins(f"training trial {recorded.number} again; it took {recorded.seconds:.1f} s")
-    told: dict[int, Told] = {}
-    for result in summary.results.values():
-        told |= told_of(study, store, result)
-    again = worker.submit(make_task(study, recorded.number, recorded.params, told)).result()
+    bars = Bars(study.config.search.pruner, maximize=summary.maximize)
+    known = range(recorded.number - study.config.search.window + 1)
+    bars.see(told_of(study, store, summary.results[number]) for number in known)
+    again = worker.submit(make_task(study, bars, recorded.number, recorded.params)).result()
     compared = tuple(compare(recorded, again, study.objective))
     tolerances = _tolerances(study, recorded) if others else ()
     outcome = _outcome(recorded, again, compared, tolerances)

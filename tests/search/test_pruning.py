@@ -9,8 +9,8 @@ import pytest
 from optuna.pruners import MedianPruner, PercentilePruner
 from optuna.trial import TrialState, create_trial
 
-from tuner.search import pruning
-from tuner.search.pruning import PRUNERS, WARM_UP, Bar, Told, bracket_of
+from tuner.search.pruners import PRUNERS, Bars, bracket_of
+from tuner.search.pruning import WARM_UP, Bar, Told
 
 EPOCHS = 12
 
@@ -30,7 +30,9 @@ def told(*curves: list[float], complete: bool = True) -> list[Told]:
 
 
 def make_bar(pruner: str, told: Sequence[Told], *, epochs: int, maximize: bool, number: int = NUMBER) -> Bar:
-    return pruning.make_bar(pruner, told, number=number, epochs=epochs, maximize=maximize)
+    bars = Bars(pruner, maximize=maximize)
+    bars.see(told)
+    return bars.bar(number, epochs)
 
 
 def prunes(bar: Bar, curve: Sequence[float]) -> bool:

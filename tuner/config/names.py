@@ -16,7 +16,7 @@ from tuner.model.heads import AUTO_OUTPUT, OUTPUTS
 from tuner.model.losses import LATER_LOSSES, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
 from tuner.model.network import MODELS
-from tuner.search.pruning import PRUNERS
+from tuner.search.pruners import PRUNERS
 from tuner.space.ranges import shown
 from tuner.tasks import Task
 

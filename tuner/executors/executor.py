@@ -40,6 +40,11 @@ class Executor(Protocol):
 
     slots: int
     """How many trials it takes at the same time, at least 1."""
+    ahead: float
+    """Seconds of training still to come, as the driver expects them after each trial; infinite while it cannot tell.
+
+    For an executor that starts processes when they are worth it; no result depends on it.
+    """
 
     def listen(self, heard: Heard) -> None:
         """Have glimpses of the trials that are submitted from now on given to ``heard``, from any thread.

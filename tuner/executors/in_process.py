@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ class InProcess:
     """Evaluates a trial in this process, while ``submit`` is called; it bounds neither its time nor its memory."""
 
     slots = 1
+    ahead = math.inf
 
     def __init__(self, engine: str) -> None:
         """Load the engine, so that no trial's time includes that.

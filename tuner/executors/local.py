@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to 
 class LocalWorkers:
     """Evaluates trials in processes beside this one, which load TensorFlow while this one reads the study.
 
-    The first worker starts at once, others when there is enough to do for them. Twice as many trials as workers are in
+    The first worker starts at once, others when enough is ahead. Twice as many trials as workers are in
     its hands, so that no worker waits while the driver records a result. A worker that ends by itself (a crash, or
     the kernel's memory killer) is replaced, and its trial is tried once more, since the cause may lie elsewhere. A
     trial that exceeds a limit fails. No worker outlives the driver.
@@ -38,6 +39,7 @@ class LocalWorkers:
         self.slots = 2 * workers
         self._limits = limits
         self._heard = unheard
+        self._ahead = math.inf
         self._orders = Orders()
         self._seats = [Seat(self._orders, engine) for _ in range(workers)]
         self._seats[0].begin()
@@ -49,6 +51,15 @@ class LocalWorkers:
         """The ids of the processes that there are now, the first worker's first."""
         return [seat.pid for seat in self._seats if seat.pid is not None]
 
+    @property
+    def ahead(self) -> float:
+        """See ``Executor.ahead``."""
+        return self._ahead
+
+    @ahead.setter
+    def ahead(self, seconds: float) -> None:
+        self._ahead = seconds
+        self._orders.expect(seconds)
     def listen(self, heard: Heard) -> None:
         """See ``Executor.listen``; ``heard`` is called from the worker's seat."""
         self._heard = heard

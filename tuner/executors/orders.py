@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to 
     from tuner.final import FinalPlan
     from tuner.trial import Problem
 
+WORTH = 3.0
+"""What is ahead must take the workers that there are so many times as long as one takes to load."""
+
 Fail = Callable[[Reason, str, float], None]
 """Ends an order's future, given why it failed, a sentence on it, and the seconds that it took."""
 
@@ -51,9 +54,7 @@ class Handed:
 class Orders:
     """Orders in the sequence in which they came; any worker that is free takes the first.
 
-    A worker costs seconds of a core before its first trial. So further ones are called once the first has trained for
-    as long as it took to load, and only while an order waits: a short study never pays for them, and a long one loses
-    at most the time of one load (the rule of the ski rental; Karlin et al. 1988, Competitive snoopy caching).
+    Further workers are called by ``seconds_to_wait``, and only while an order waits.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,9 @@ class Orders:
         self.closed = False
         self._waiting: deque[Handed] = deque()
         self._obstacle: str | None = None
-        self._further_from = math.inf
+        self._load_seconds = 0.0
+        self._began = math.inf
+        self._ahead = math.inf
         self._at_work = 0
 
     def put(self, handed: Handed) -> None:
@@ -94,19 +97,32 @@ class Orders:
     def began(self, load_seconds: float) -> None:
         """Take note that a worker begins an order, and how long it took to load."""
         with self.changes:
-            if self._further_from == math.inf:
-                self._further_from = time.monotonic() + load_seconds
+            if self._began == math.inf:
+                self._load_seconds, self._began = load_seconds, time.monotonic()
                 self.changes.notify_all()
 
-    def wait_for_need(self) -> bool:
-        """Return once a further worker is worth its start; False where that will never be."""
+    def expect(self, ahead: float) -> None:
+        """Take note of how many seconds of training are still to come; infinite while that is not known."""
+        with self.changes:
+            self._ahead = ahead
+            self.changes.notify_all()
+
+    def join_when_needed(self) -> bool:
+        """Return once a further worker is worth its start, counted as one that works; False where that never is."""
         with self.changes:
             while not self.closed and self._obstacle is None:
-                seconds = self._further_from - time.monotonic()
-                if self._waiting and seconds <= 0:
+                seconds = self._seconds_to_wait()
+                if seconds <= 0:
+                    self._at_work += 1
                     return True
-                self.changes.wait(seconds if self._waiting and seconds < math.inf else None)
+                self.changes.wait(seconds if seconds < math.inf else None)
         return False
+
+    def _seconds_to_wait(self) -> float:
+        if not self._waiting or self._began == math.inf:
+            return math.inf
+        worked = time.monotonic() - self._began
+        return seconds_to_wait(self._load_seconds, worked, self._ahead, at_work=self._at_work)
 
     def join(self) -> None:
         """Count a worker that sets out to work."""
@@ -129,3 +145,22 @@ class Orders:
         with self.changes:
             self.closed = True
             self.changes.notify_all()
+
+
+def seconds_to_wait(load: float, worked: float, ahead: float, *, at_work: int) -> float:
+    """Return in how many seconds a further worker is worth its start, infinite for never as things stand.
+
+    A worker costs seconds of a core before its first trial, and then compiles anew what others have compiled. So a
+    further one is called once the first has worked for as long as it took to load, when much more than that is still
+    ahead: a short study never pays for it, a long one loses at most the time of one load (the rule of the ski rental;
+    Karlin et al. 1988, Competitive snoopy caching). What is called depends on the clock, a study's result does not.
+
+    Args:
+        load: seconds that the first worker took to load.
+        worked: seconds since it began its first order.
+        ahead: seconds of training still to come, all orders together; infinite while not known.
+        at_work: workers that there are, those that load included; at least 1.
+    """
+    if ahead / at_work <= WORTH * load:
+        return math.inf
+    return max(0.0, load - worked)

@@ -51,6 +51,7 @@ class Seat:
 
     def begin(self) -> None:
         """Start a process, and work from now on."""
+        self._orders.join()
         self._start()
         self._thread.start()
 
@@ -69,9 +70,8 @@ class Seat:
         self._thread.join()
 
     def _work(self) -> None:
-        if self._process is None and not self._orders.wait_for_need():
+        if self._process is None and not self._orders.join_when_needed():
             return
-        self._orders.join()
         while (process := self._ready()) is not None and (handed := self._orders.take()) is not None:
             try:
                 self._attempt(process, handed)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
 
 from tuner.errors import TunerError
@@ -19,6 +19,7 @@ from tuner.search.arrays import Arrays, DatabaseArrays, FolderArrays
 from tuner.search.database import Database
 from tuner.search.samplers import distribution_of
 from tuner.search.sampling import Asked
+from tuner.search.trial_rows import end_trial, insert_trial
 from tuner.search.url import SQLITE
 from tuner.space.space import SearchSpace
 
@@ -149,15 +150,16 @@ class StudyStore:
     def asked(self, asked: Asked) -> None:
         """Record a trial's parameters; in the order of the numbers."""
         self._still_mine()
-        trial = create_trial(
-            state=TrialState.RUNNING,
-            params=dict(asked.sampled),
-            distributions=dict(asked.distributions),
-            user_attrs={"params": dict(asked.params)},
-        )
         study_id = self._opened()._study_id
-        with self._database.reading():
-            self._trial_ids[asked.number] = self._database.storage.create_new_trial(study_id, trial)
+        with self._database.reading(), self._database.engine.begin() as connection:
+            self._trial_ids[asked.number] = insert_trial(
+                connection,
+                study_id,
+                asked.number,
+                asked.sampled,
+                asked.distributions,
+                {"params": dict(asked.params)},
+            )
 
     def ended(self, result: TrialResult) -> None:
         """Record how a trial ended."""
@@ -167,10 +169,9 @@ class StudyStore:
         if result.oof is not None:
             arrays["outputs"] = result.oof
         self._arrays.write(result.number, arrays)
-        storage = self._database.storage
-        with self._database.reading():
-            storage.set_trial_user_attr(trial_id, "result", _to_json(result))
-            storage.set_trial_state_values(trial_id, _OPTUNA_STATES[result.state], result.values or None)
+        state, record = _OPTUNA_STATES[result.state], {"result": _to_json(result)}
+        with self._database.reading(), self._database.engine.begin() as connection:
+            end_trial(connection, trial_id, state, result.values, record)
 
     def asked_trials(self) -> list[Asked]:
         """Return every trial that was asked, in the order of the numbers."""
