@@ -29,7 +29,7 @@ class InProcess:
             engine: a name in ``ENGINES``.
         """
         make_engine(engine)
-        self._heard = unheard
+        self._heard: Heard = unheard
 
     def listen(self, heard: Heard) -> None:
         """See ``Executor.listen``; ``heard`` is called while ``submit`` is."""

@@ -38,7 +38,7 @@ class LocalWorkers:
         """
         self.slots = 2 * workers
         self._limits = limits
-        self._heard = unheard
+        self._heard: Heard = unheard
         self._ahead = math.inf
         self._orders = Orders()
         self._seats = [Seat(self._orders, engine) for _ in range(workers)]
@@ -60,6 +60,7 @@ class LocalWorkers:
     def ahead(self, seconds: float) -> None:
         self._ahead = seconds
         self._orders.expect(seconds)
+
     def listen(self, heard: Heard) -> None:
         """See ``Executor.listen``; ``heard`` is called from the worker's seat."""
         self._heard = heard
