@@ -1,5 +1,6 @@
 """The search loop: ask, submit, record. The one writer of a study's records."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -8,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.records import Params, State, TrialResult, key_of
 from tuner.search.pruning import BY_FOLD, Told, make_bar
@@ -15,18 +17,19 @@ from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.tracking.tracker import Tracker
-from tuner.trial import TrialTask
+from tuner.trial import Problem, TrialTask, parameters_of
 
 
 def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
-    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one that failed."""
-    if result.state is State.FAILED:
+    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one without a score."""
+    if not result.values:
         return {}
     folds = None
     if study.config.search.pruner in BY_FOLD:
         folds = store.curves(result.number).get(f"val_{study.objective}")
     complete = result.state is State.COMPLETE
-    return {result.number: Told(result.number, complete, np.array(result.curve), folds)}
+    curve = np.array(result.curve)
+    return {result.number: Told(result.number, complete, curve, folds, result.parameters)}
 
 
 def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told]) -> TrialTask:
@@ -36,20 +39,30 @@ def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told
         study: what is searched.
         number: the trial's number.
         params: what it tries.
-        told: trials by number, at least those of 0 .. number - window that did not fail; the trial is judged
-            against exactly these.
+        told: trials by number, at least those of 0 .. number - window that have a score; the trial is judged
+            against exactly these. Where a smaller network is better, it is against those of them with at most as
+            many weights: a small one need not keep up with all others.
     """
     problem, search = study.problem, study.config.search
     # Without a pruner nothing is looked at; to list what was told would cost each trial as much as there are trials.
     known = range(number - search.window + 1) if search.pruner != "none" else ()
+    most = _most_weights(problem, params) if known and problem.goals.prefers_small else math.inf
     bar = make_bar(
         search.pruner,
-        [told[earlier] for earlier in known if earlier in told],
+        [told[earlier] for earlier in known if earlier in told and told[earlier].parameters <= most],
         number=number,
         epochs=int(params.get("epochs", problem.epochs)),
         maximize=study.direction == "maximize",
     )
     return TrialTask(problem, number, params, bar)
+
+
+def _most_weights(problem: Problem, params: Params) -> float:
+    """Return how many weights a trial has; any number where it cannot be prepared, which it will say itself."""
+    try:
+        return parameters_of(problem, params)
+    except TunerError:
+        return math.inf
 
 
 class Driver:
@@ -80,6 +93,7 @@ class Driver:
             seed=search.seed,
             window=search.window,
             maximize=self._maximize,
+            others=[objective.direction for objective in study.objectives[1:]],
             first=(*study.config.first, *map(study.config.space.complete, store.header().given)),
         )
         self._outcomes: dict[int, Outcome] = {}
@@ -174,7 +188,9 @@ class Driver:
 
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
-        self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
+        self._outcomes[result.number] = Outcome(
+            result.state, value, result.epochs, result.values[1:], result.constraints or {}
+        )
         if result.state is not State.FAILED:
             key = key_of(result.params)
             self._tried[key] = min(result.number, self._tried.get(key, result.number))

@@ -18,7 +18,7 @@ from tuner.records import Params, Reason, State, TrialResult
 from tuner.search.arrays import Arrays, DatabaseArrays, FolderArrays
 from tuner.search.database import Database
 from tuner.search.samplers import distribution_of
-from tuner.search.sampling import Asked
+from tuner.search.sampling import Asked, constraint_notes, directions_of
 from tuner.search.url import SQLITE
 from tuner.space.space import SearchSpace
 
@@ -100,15 +100,21 @@ class StudyStore:
         """Have a function called before each write; it raises where this process may not write any more."""
         self._still_mine = still_mine
 
-    def create(self, header: Header, *, maximize: bool) -> None:
-        """Record a new study."""
+    def create(self, header: Header, *, maximize: bool, others: Sequence[str] = ()) -> None:
+        """Record a new study.
+
+        Args:
+            header: what it is started with.
+            maximize: whether larger scores are better.
+            others: ``maximize`` or ``minimize`` for each objective after the first.
+        """
         self._still_mine()
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._database.reading():
             self._study = optuna.create_study(
                 storage=self._database.storage,
                 study_name=self._name,
-                direction="maximize" if maximize else "minimize",
+                directions=directions_of(maximize, others),
                 load_if_exists=True,
             )
             if self._url is not None:
@@ -170,6 +176,8 @@ class StudyStore:
         storage = self._database.storage
         with self._database.reading():
             storage.set_trial_user_attr(trial_id, "result", _to_json(result))
+            for name, excess in constraint_notes(result.constraints or {}).items():
+                storage.set_trial_system_attr(trial_id, name, excess)
             storage.set_trial_state_values(trial_id, _OPTUNA_STATES[result.state], result.values or None)
 
     def asked_trials(self) -> list[Asked]:
@@ -291,6 +299,8 @@ _SCALARS = (
     "curve",
     "seconds",
     "parameters",
+    "latency_ms",
+    "constraints",
     "message",
     "same_as",
 )

@@ -221,7 +221,7 @@ class MlflowTracker:
         child = self._children.get(result.number) or self._create_child(result, end - seconds_ms)
         points = [
             (point.name, point.value, child.start + round(point.moment * seconds_ms), point.step)
-            for point in trial_points(result)
+            for point in trial_points(result, self._card.others)
         ]
         self._log(child.id, points, texts(result.params), trial_tags(result))
         self._client.log_inputs(child.id, [data_input(self._card.data, described=False)])

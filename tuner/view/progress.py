@@ -10,6 +10,7 @@ from rich.text import Text
 from tuner.records import State, TrialResult
 from tuner.report.wording import duration, score_of
 from tuner.run import Opened
+from tuner.summary import front_of
 
 
 class View(Protocol):
@@ -26,11 +27,10 @@ class Tally:
     """What a search has come to so far."""
 
     def __init__(self, opened: Opened) -> None:
-        self._objective = opened.before.objective
-        self._maximize = opened.before.maximize
+        self._objectives = opened.before.objectives
         ended = (State.COMPLETE, State.PRUNED, State.FAILED)
         self.counts: dict[State, int] = {state: opened.before.count(state) for state in ended}
-        self.best = opened.before.best
+        self.front = opened.before.front()
         self.total = opened.n_trials
         self._seconds, self._n_timed = 0.0, 0
 
@@ -50,17 +50,25 @@ class Tally:
             self._seconds += result.seconds
             self._n_timed += 1
         self.counts[result.state] += 1
-        if result.state is State.COMPLETE:
-            value, best = result.values[0], self.best
-            if best is None or (value > best.values[0] if self._maximize else value < best.values[0]):
-                self.best = result
+        if result.state is State.COMPLETE and result.feasible and result.same_as is None:
+            self.front = front_of([*self.front, result], self._objectives)
+            if len(self._objectives) == 1:
+                self.front = self.front[:1]
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The best trial so far; of several objectives, by the first; of equals, the one that ended first."""
+        first = self._objectives[0]
+        return min(self.front, key=lambda result: first.sign * result.values[0], default=None)
 
     def in_words(self) -> str:
         """Return the tally as one line."""
         counts = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
         parts = [counts or "no trial yet"]
-        if self.best is not None:
-            parts.append(f"best {self._objective} {score_of(self.best)} (trial {self.best.number})")
+        if (best := self.best) is not None:
+            parts.append(f"best {self._objectives[0].name} {score_of(best)} (trial {best.number})")
+        if len(self._objectives) > 1:
+            parts.append(f"{len(self.front)} on the Pareto front")
         if self.pace is not None:
             left = max(0, self.total - self.done)
             parts.append(f"{self.pace:.2g} s a trial")
@@ -79,13 +87,13 @@ class Lines:
     def ended(self, result: TrialResult) -> None:
         """See ``View.ended``."""
         self._tally.add(result)
-        outcome = (
-            f"{result.reason}: {result.message}"
-            if result.state is State.FAILED
-            else f"{self._objective} {score_of(result)}, best epoch {result.best_epoch} of {result.epochs}"
-        )
-        if result.same_as is not None:
-            outcome += f", {result.message}"
+        parts = [str(result.reason)] if result.reason else []
+        if result.values:
+            score = f"{self._objective} {score_of(result)}"
+            parts.append(f"{score}, best epoch {result.best_epoch} of {result.epochs}")
+        if result.message is not None:
+            parts.append(result.message)
+        outcome = (": " if result.reason else ", ").join(parts)
         self._say(
             f"trial {result.number} {result.state} ({self._tally.done}/{self._tally.total}, {result.seconds:.1f} s): "
             f"{outcome} | {self._tally.in_words()}"
