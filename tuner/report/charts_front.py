@@ -21,8 +21,9 @@ def pareto(report: Report) -> Picture | None:
         return None
     first = summary.objectives[0]
     places = range(1, len(summary.objectives))
-    span = score_range(
-        [result.values[0] for result in summary.complete()], maximize=first.direction == "maximize"
+    span = _with_front(
+        score_range([each.values[0] for each in summary.complete()], maximize=first.direction == "maximize"),
+        [each.values[0] for each in front],
     )
     title = len(summary.objectives) > 2
     charts = tuple(
@@ -38,10 +39,17 @@ def pareto(report: Report) -> Picture | None:
     )
     if len(charts) > 1:
         note += " A trial of the front may lie behind another one in one chart, and be better in the next."
-    if span.outside:
-        note += f" {counted(span.outside, 'trial')} with much worse scores at the edge."
+    outside = sum(not span.low <= each.values[0] <= span.high for each in summary.complete())
+    if outside:
+        note += f" {counted(outside, 'trial')} with much worse scores at the edge."
     description = f"Scatter chart; on the front: {told}."
     return Picture("front", "The Pareto front", description, note, charts)
+
+
+def _with_front(span: ScoreRange, scores: Sequence[float]) -> ScoreRange:
+    """Return a range that has the whole front in it, however far its ends are apart."""
+    pad = 0.06 * (max(scores) - min(scores))
+    return replace(span, low=min(span.low, min(scores) - pad), high=max(span.high, max(scores) + pad))
 
 
 def _chart(report: Report, place: int, front: Sequence[TrialResult], span: ScoreRange) -> Chart:

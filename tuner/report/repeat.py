@@ -17,8 +17,8 @@ _SAME = (
     "interrupted and continued."
 )
 _MEASURED = (
-    "How long a network takes for a row was measured, and no two measurements are alike: the same study file may choose "
-    "other trials. Each trial that is recorded trains to the same bits again."
+    "How long a network takes for a row was measured, and no two measurements are alike: the same study file may "
+    "choose other trials. Each trial that is recorded trains to the same bits again."
 )
 
 

@@ -56,7 +56,7 @@ def _table(report: Report, members: list[TrialResult]) -> Table:
         marks += ["in the final model"] * (result.number in made_of)
         values = [objective_value(each, value) for each, value in zip(objectives, result.values, strict=True)]
         rows.append((str(result.number), *values, ", ".join(marks), params(result.params)))
-    heads = ("trial", *(each.name for each in objectives), "", "parameters")
+    heads = ("trial", *(each.name for each in objectives), "", "configuration")
     title = f"{counted(len(members), 'trial')} on the front" + (
         f", the first {MOST_LISTED}" if len(members) > MOST_LISTED else ""
     )
