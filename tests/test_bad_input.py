@@ -115,8 +115,22 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
     "not YAML": ("test: 0", "test: [0", ["s.yaml:"]),
     "later work": (
         "test: 0",
-        "constraints: {parameters: 500}",
-        ["s.yaml:5: constraints: not available in this version", "leave it out"],
+        "test: 0\npreprocess: {categorical: embedding}",
+        ["s.yaml:6: preprocess.categorical: 'embedding' is not available in this version", "it has: onehot"],
+    ),
+    "bounds that no network keeps": (
+        "test: 0",
+        "test: 0\nconstraints: {parameters: 2}",
+        [
+            "s.yaml:6: constraints.parameters: nothing in the search space keeps it",
+            "more than 2",
+            "allow more",
+        ],
+    ),
+    "a cost without a metric": (
+        "objective: accuracy",
+        "objective: parameters",
+        ["s.yaml:11: objective: 'parameters' is what a network costs", "[auto, parameters]"],
     ),
 }
 """What is replaced in a good file, by what, and what the message must hold."""

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from tuner.config.study_file import StudyConfig
+from tuner.constraints import Kept, check_bounds, count_kept
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.growth import check_continues
@@ -46,10 +47,14 @@ class CheckReport:
     Attributes:
         study: its parts.
         networks: the ends of the search space.
+        kept: how many random configurations keep the study's bounds; None where it has none.
+        notes: what the user should know of these bounds.
     """
 
     study: Study
     networks: tuple[NetworkCheck, ...]
+    kept: Kept | None = None
+    notes: tuple[str, ...] = ()
 
 
 def check_study(config: StudyConfig) -> CheckReport:
@@ -67,8 +72,10 @@ def check_study(config: StudyConfig) -> CheckReport:
     uri, _ = tracking_place(config)
     if uri.startswith(("http://", "https://")):
         find_experiment(connect(uri), uri, experiment_name(config))
+    notes = check_bounds(study)
+    kept = count_kept(study) if study.problem.goals.bounds else None
     ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))
-    return CheckReport(study, tuple(_try(study, name, params) for name, params in ends))
+    return CheckReport(study, tuple(_try(study, name, params) for name, params in ends), kept, notes)
 
 
 def _try(study: Study, name: str, params: Params) -> NetworkCheck:

@@ -9,32 +9,39 @@ from dataclasses import replace
 
 import numpy as np
 
+from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.records import Glimpse, Params, State, TrialResult, key_of
-from tuner.search.pruners import BY_FOLD, Bars
+from tuner.search.pruners import BY_FOLD, Bars, BarsBySize
 from tuner.search.pruning import Told
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.tracking.tracker import Tracker
-from tuner.trial import TrialTask
+from tuner.trial import Problem, TrialTask, most_epochs, parameters_of
 
 LOOK_S = 1.0
 """Seconds between two looks at what is heard of trials while none of them ends."""
 
 
 def told_of(study: Study, store: StudyStore, result: TrialResult) -> Told | None:
-    """Return what the study's pruner sees of a recorded trial; None for one that failed."""
-    if result.state is State.FAILED:
+    """Return what the study's pruner sees of a recorded trial; None for one without a score."""
+    if not result.values:
         return None
     folds = None
     if study.config.search.pruner in BY_FOLD:
         folds = store.curves(result.number).get(f"val_{study.objective}")
     complete = result.state is State.COMPLETE
-    return Told(result.number, complete, np.array(result.curve), folds)
+    return Told(result.number, complete, np.array(result.curve), folds, result.parameters)
 
 
-def make_task(study: Study, bars: Bars, number: int, params: Params) -> TrialTask:
+def make_bars(study: Study) -> Bars | BarsBySize:
+    """Return what makes the bars of a study's trials."""
+    make = BarsBySize if study.problem.goals.prefers_small else Bars
+    return make(study.config.search.pruner, maximize=study.direction == "maximize")
+
+
+def make_task(study: Study, bars: Bars | BarsBySize, number: int, params: Params) -> TrialTask:
     """Return all that the evaluation of a trial depends on.
 
     Args:
@@ -43,8 +50,21 @@ def make_task(study: Study, bars: Bars, number: int, params: Params) -> TrialTas
         number: the trial's number.
         params: what it tries.
     """
-    epochs = int(params.get("epochs", study.problem.epochs))
-    return TrialTask(study.problem, number, params, bars.bar(number, epochs))
+    problem = study.problem
+    epochs = most_epochs(problem, params)
+    if isinstance(bars, BarsBySize):
+        bar = bars.bar(number, epochs, _most_weights(problem, params))
+    else:
+        bar = bars.bar(number, epochs)
+    return TrialTask(problem, number, params, bar)
+
+
+def _most_weights(problem: Problem, params: Params) -> float:
+    """Return how many weights a trial has; any number where it cannot be prepared, which it will say itself."""
+    try:
+        return parameters_of(problem, params)
+    except TunerError:
+        return math.inf
 
 
 class Driver:
@@ -75,10 +95,11 @@ class Driver:
             seed=search.seed,
             window=search.window,
             maximize=self._maximize,
+            others=[objective.direction for objective in study.objectives[1:]],
             first=(*study.config.first, *map(study.config.space.complete, store.header().given)),
         )
         self._outcomes: dict[int, Outcome] = {}
-        self._bars = Bars(search.pruner, maximize=self._maximize)
+        self._bars = make_bars(study)
         self._told: dict[int, Told | None] = {}  # by number, what the pruner is still to see
         self._n_seen = 0
         self._n_ended = 0  # in a row, from trial 0
@@ -209,7 +230,9 @@ class Driver:
 
     def _remember(self, result: TrialResult) -> None:
         value = result.values[0] if result.values else None
-        self._outcomes[result.number] = Outcome(result.state, value, result.epochs)
+        self._outcomes[result.number] = Outcome(
+            result.state, value, result.epochs, result.values[1:], result.constraints or {}
+        )
         if result.same_as is None:
             self._n_trained += 1
             self._seconds += result.seconds

@@ -37,7 +37,7 @@ def make_header(study: Study) -> Header:
         about={
             "study": study.config.name,
             "task": dataset.task.value,
-            "objective": [{"metric": study.objective, "direction": study.direction}],
+            "objective": [{"metric": each.name, "direction": each.direction} for each in study.objectives],
             "data": {
                 "rows": len(dataset.target),
                 "columns": len(dataset.columns),

@@ -50,8 +50,8 @@ class TrialResult:
         number: 0, 1, ...; trial 0 is the search space's default configuration.
         state: complete, pruned or failed.
         params: the trial's own parameters.
-        values: (n_objectives,) the score of each objective, the mean over folds at the best epoch; empty for a
-            failed trial.
+        values: (n_objectives,) the score of each objective, the mean over folds at the best epoch, or what a network
+            costs; empty for a trial that failed or was not trained.
         fold_values: (n_objectives, n_folds) the same for each fold.
         best_epoch: the epoch that the score is taken at, from 1; the rounded median over folds where each fold has
             its own; None for a failed trial.
@@ -63,8 +63,11 @@ class TrialResult:
             ``val_<objective>``.
         seconds: wall time of the evaluation.
         parameters: trainable weights of one fold's network.
+        latency_ms: median milliseconds in which such a network predicts one row; None where the study does not ask.
+        constraints: for each bound of the study, by which share of it the network is above it; at most 0 where it
+            keeps the bound. None where that is not known.
         reason: why a failed trial failed.
-        message: a sentence on the reason, or on the trial that the result is taken from.
+        message: a sentence on the reason, on a bound that is broken, or on the trial that the result is taken from.
         oof: (n_repeats, n_rows, n_units) outputs for each row of the data set while it was scored, float32, or
             float64 where a regression target was scaled back, so that scores can be computed from them; NaN for
             rows that were not; complete trials only.
@@ -85,10 +88,17 @@ class TrialResult:
     curves: Mapping[str, np.ndarray] | None = None
     seconds: float = 0.0
     parameters: int = 0
+    latency_ms: float | None = None
+    constraints: Mapping[str, float] | None = None
     reason: Reason | None = None
     message: str | None = None
     oof: np.ndarray | None = None
     same_as: int | None = None
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the network keeps the study's bounds."""
+        return all(excess <= 0 for excess in (self.constraints or {}).values())
 
     @property
     def trained_as(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from tuner.conclude.final_model import is_folder_of, make_final, model_folder, recorded
 from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
+from tuner.constraints import check_bounds
 from tuner.driver import Driver
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor, Limits
@@ -182,6 +183,8 @@ def _search(
         summary.results,
         summary.best,
         summary.objective,
+        front=summary.front(),
+        objectives=summary.objectives,
         final=summary.final,
         corrected=None if corrected is None else corrected.interval,
         model=model,
@@ -237,6 +240,7 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
     else:
         start = Start() if asked.origin is None else start_from(study.config, asked.origin)
         notes += start.notes
+        notes += check_bounds(study)
         header = replace(make_header(study), given=start.given, origin=start.origin or {})
     if study.config.search.sampler == "grid":
         n_trials, note = _within_grid(study.config, header.given, asked.n_trials)
@@ -248,7 +252,8 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
     if not goes_on:
         if store.exists:
             notes.append(f"the earlier study was moved to {store.set_aside()}")
-        store.create(header, maximize=study.direction == "maximize")
+        others = [objective.direction for objective in study.objectives[1:]]
+        store.create(header, maximize=study.direction == "maximize", others=others)
     return Opened(study, n_trials, summarise(store), asked.seconds, tuple(notes)), tracker
 
 
@@ -289,18 +294,21 @@ def make_card(study: Study, header: Header) -> StudyCard:
         "seed": search.seed,
         "engine": study.problem.engine,
     }
+    objectives = ", ".join(each.name for each in study.objectives)
+    directions = ", ".join(each.direction for each in study.objectives)
     return StudyCard(
         id=header.id,
         name=config.name,
         experiment=experiment_name(config),
-        objective=study.objective,
-        direction=study.direction,
+        objective=objectives,
+        direction=directions,
         tags={"tuner.task": dataset.task.value},
         params={name: str(value) for name, value in about.items()},
-        note=study_note(config.name, dataset.task.value, data, study.objective, study.direction),
+        note=study_note(config.name, dataset.task.value, data, objectives, directions),
         data=data,
         metrics=study.problem.metrics,
         searched=_searched(config),
+        others=study.problem.goals.others,
     )
 
 

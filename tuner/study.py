@@ -12,6 +12,7 @@ from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
 from tuner.model.fold_metrics import FoldScorer
+from tuner.model.goals import COSTS, LATENCY, PARAMETERS, Bound, Goals, Objective, objective_of
 from tuner.model.heads import POSITIVE_OUTPUTS, Head, make_head
 from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
@@ -45,8 +46,13 @@ class Study:
         return self.problem.dataset
 
     @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that the search improves, a metric first."""
+        return tuple(map(objective_of, (self.objective, *self.problem.goals.others)))
+
+    @property
     def objective(self) -> str:
-        """The metric that the search improves."""
+        """The metric that the search improves; the first of several objectives."""
         return self.problem.metrics[0]
 
     @property
@@ -62,7 +68,7 @@ def open_study(config: StudyConfig) -> Study:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
     dataset = load_table(config)
-    loss, metrics = _loss_and_metrics(config, dataset)
+    loss, metrics, others = _loss_and_metrics(config, dataset)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
     search_rows, test_rows = hold_out(dataset, share, derive(seed, "test"))
@@ -76,7 +82,9 @@ def open_study(config: StudyConfig) -> Study:
     )
     head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes), config.training.output)
     _check_output(config, dataset, search_rows)
-    _check_objective(config, metrics[0], dataset, head, folds)
+    for objective in (metrics[0], *others):
+        if objective not in COSTS:
+            _check_objective(config, objective, dataset, head, folds)
     problem = Problem(
         dataset=dataset,
         folds=folds,
@@ -90,6 +98,7 @@ def open_study(config: StudyConfig) -> Study:
         engine=config.engine.name,
         model=config.training.model,
         seed=seed,
+        goals=Goals(others, _bounds(config)),
     )
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
@@ -123,15 +132,21 @@ def load_table(config: StudyConfig) -> Dataset:
     )
 
 
-def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple[str, ...]]:
-    """Return the loss and the metrics, the objective first, by the task that the data turned out to have."""
+def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return the loss, the metrics, the first objective first, and the objectives after it.
+
+    They depend on the task that the data turned out to have.
+    """
     task, problems = dataset.task, []
     loss = AUTO_LOSS[task] if config.training.loss == "auto" else config.training.loss
     if task not in LOSSES[loss].tasks:
         allowed = losses_for(task)
         problems.append(("training.loss", f"'{loss}' is not a loss for {task}; one of: {', '.join(allowed)}"))
-    objective = AUTO_OBJECTIVE[task] if config.objective == "auto" else config.objective
-    named = [("objective", objective), *(("metrics", name) for name in config.metrics)]
+    objective, *others = config.objectives
+    objective = AUTO_OBJECTIVE[task] if objective == "auto" else objective
+    further = [name for name in others if name not in COSTS]
+    named = [("objective", name) for name in (objective, *further)]
+    named += [("metrics", name) for name in config.metrics]
     stopping = config.training.early_stopping
     if stopping is not None and stopping.monitor != "val_loss":
         named.append(("training.early_stopping.monitor", stopping.monitor.removeprefix("val_")))
@@ -142,7 +157,17 @@ def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple
             problems.append((key, f"'{name}' is not a metric for {task}; one of: {', '.join(allowed)}{hint}"))
     if problems:
         raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
-    return loss, tuple(dict.fromkeys((objective, *config.metrics)))
+    if objective in others:
+        raise config.problem("objective", f"'{objective}', which auto is for {task}, is given twice")
+    return loss, tuple(dict.fromkeys((objective, *further, *config.metrics))), tuple(others)
+
+
+def _bounds(config: StudyConfig) -> tuple[Bound, ...]:
+    section = config.constraints
+    if section is None:
+        return ()
+    bounds = {PARAMETERS: section.parameters, LATENCY: section.latency_ms}
+    return tuple(Bound(cost, float(most)) for cost, most in bounds.items() if most is not None)
 
 
 def _check_output(config: StudyConfig, dataset: Dataset, search_rows: np.ndarray) -> None:

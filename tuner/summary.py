@@ -6,10 +6,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.export.final_record import find_final, to_json
 from tuner.lease import is_driven
+from tuner.model.goals import Objective
+from tuner.model.pareto import on_front
 from tuner.records import Final, Params, State, TrialResult
 from tuner.search.sampling import Asked
 from tuner.search.storage import StudyStore
@@ -34,26 +38,48 @@ class StudySummary:
     final: Final | None = None
 
     @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that the search improves."""
+        return tuple(Objective(each["metric"], each["direction"]) for each in self.about["objective"])
+
+    @property
     def objective(self) -> str:
-        """The metric that the search improves."""
-        return str(self.about["objective"][0]["metric"])
+        """The metric that the search improves; the first of several objectives."""
+        return self.objectives[0].name
 
     @property
     def maximize(self) -> bool:
         """Whether larger scores are better."""
-        return bool(self.about["objective"][0]["direction"] == "maximize")
+        return self.objectives[0].direction == "maximize"
 
     @property
     def best(self) -> TrialResult | None:
-        """The best complete trial; the first of equals."""
+        """The best complete trial that keeps the bounds; the first of equals."""
         ranked = self.ranked()
         return ranked[0] if ranked else None
 
     def ranked(self) -> list[TrialResult]:
-        """Return the complete trials, the best first."""
-        sign = -1.0 if self.maximize else 1.0
-        complete = [result for result in self.results.values() if result.state is State.COMPLETE]
-        return sorted(complete, key=lambda result: (sign * result.values[0], result.number))
+        """Return the complete trials that keep the bounds, the best first: by the first objective, then by the next."""
+        complete = [result for result in self.complete() if result.feasible]
+        return sorted(complete, key=lambda result: (self.losses(result), result.number))
+
+    def complete(self) -> list[TrialResult]:
+        """Return the complete trials, also one that breaks a bound, in the order of their numbers."""
+        return [self.results[n] for n in sorted(self.results) if self.results[n].state is State.COMPLETE]
+
+    def losses(self, result: TrialResult) -> tuple[float, ...]:
+        """Return a trial's values such that less is better."""
+        return tuple(each.sign * value for each, value in zip(self.objectives, result.values, strict=True))
+
+    def front(self) -> list[TrialResult]:
+        """Return the complete trials that no other one beats in all objectives, the best in the first one first.
+
+        With one objective that is the best trial alone. A trial that another one's record answers for is not listed.
+        """
+        ranked = self.ranked()
+        if len(self.objectives) == 1:
+            return ranked[:1]
+        return front_of([result for result in ranked if result.same_as is None], self.objectives)
 
     def count(self, state: State) -> int:
         """Return how many trials are in a state."""
@@ -63,7 +89,6 @@ class StudySummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the machine's view, as JSON values."""
-        best = self.best
         numbers = sorted({*self.results, *self.running})
         trials = [
             _ended(self.results[number]) if number in self.results else _running(number, self.running[number])
@@ -72,9 +97,17 @@ class StudySummary:
         return {
             **self.about,
             "trials": trials,
-            "best": [] if best is None else [best.number],
+            "best": [result.number for result in self.front()],
             "final": None if self.final is None else to_json(self.final),
         }
+
+
+def front_of(trials: Sequence[TrialResult], objectives: Sequence[Objective]) -> list[TrialResult]:
+    """Return the trials that no other one of them beats in all objectives, in their order."""
+    if not trials:
+        return []
+    losses = np.array([result.values for result in trials]) * [each.sign for each in objectives]
+    return [result for result, kept in zip(trials, on_front(losses), strict=True) if kept]
 
 
 def summarise(store: StudyStore) -> StudySummary:
@@ -117,10 +150,15 @@ def _ended(result: TrialResult) -> dict[str, Any]:
         },
         "seconds": result.seconds,
         "reason": None if result.reason is None else result.reason.value,
+        "message": result.message,
+        "parameters": result.parameters,
+        "latency_ms": result.latency_ms,
+        "constraints": dict(result.constraints or {}),
     }
 
 
 def _running(number: int, params: Params) -> dict[str, Any]:
     scores: dict[str, Any] = {"values": [], "fold_values": [], "best_epoch": None, "metrics": {}}
-    rest = {"epochs": 0, "seconds": 0.0, "reason": None}
-    return {"number": number, "state": State.RUNNING.value, "params": dict(params), **scores, **rest}
+    rest = {"epochs": 0, "seconds": 0.0, "reason": None, "message": None}
+    costs: dict[str, Any] = {"parameters": None, "latency_ms": None, "constraints": {}}
+    return {"number": number, "state": State.RUNNING.value, "params": dict(params), **scores, **rest, **costs}

@@ -16,8 +16,10 @@ from tuner.data.inner import split_off
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import make_engine
+from tuner.export.costs import weighed
 from tuner.glimpses import EVERY_S, Glimpses, Heard, unheard
 from tuner.model.fold_metrics import FoldScorer
+from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
 from tuner.model.metrics import METRICS
@@ -29,6 +31,9 @@ from tuner.seeds import derive
 
 INNER_SHARE = 0.15
 """Share of a fold's training rows that early stopping watches with ``rows: inner``."""
+
+REFERENCE = 0
+"""The default configuration, which all others are compared with: it is trained even where it breaks a bound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +47,13 @@ class Problem:
         head: the end of every network.
         preprocess: how columns become inputs, where a trial's parameters do not say.
         loss: a name in ``LOSSES``.
-        metrics: names in ``METRICS``; the first is the objective.
+        metrics: names in ``METRICS``; the first is the objective, or the first of several.
         epochs: the most epochs, where a trial's parameters do not say.
         early_stopping: when training ends before, or None.
         engine: a name in ``ENGINES``.
         model: a name in ``MODELS``.
         seed: the study's seed.
+        goals: the other objectives, and what a network must keep.
     """
 
     dataset: Dataset
@@ -62,6 +68,7 @@ class Problem:
     engine: str
     model: str
     seed: int
+    goals: Goals = NO_GOALS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +149,22 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
 def most_epochs(problem: Problem, params: Params) -> int:
     """Return the most epochs that a trial trains: the study's, where its parameters do not say."""
     return int(params.get("epochs", problem.epochs))
+
+
+def width_of(problem: Problem, params: Params) -> int:
+    """Return how many inputs a trial's networks have."""
+    return _width(problem, plan_of(problem, params))
+
+
+def parameters_of(problem: Problem, params: Params) -> int:
+    """Return how many trainable weights each of a trial's networks has."""
+    return count_parameters(MODELS[problem.model].plan(params), width_of(problem, params), problem.head)
+
+
+@lru_cache(maxsize=256)
+def _width(problem: Problem, plan: PreprocessPlan) -> int:
+    width: int = _prepare(problem, plan)[0].data.train.inputs.shape[1]
+    return width
 
 
 @lru_cache(maxsize=4)
@@ -227,10 +250,12 @@ class Course:
         self.watch = Watch(rule, len(self.folds), maximize=maximize)
 
     def run(self, blank: TrialResult, glimpses: Glimpses) -> TrialResult:
-        """Train until the last epoch, early stopping, pruning or divergence."""
-        network = MODELS[self.problem.model].plan(self.task.params)
-        n_inputs = self.folds[0].data.train.inputs.shape[1]
-        blank = replace(blank, parameters=count_parameters(network, n_inputs, self.problem.head))
+        """Train until the last epoch, early stopping, pruning or divergence; nothing where a bound is broken."""
+        problem, n_inputs = self.problem, self.folds[0].data.train.inputs.shape[1]
+        network = MODELS[problem.model].plan(self.task.params)
+        blank = weighed(blank, problem.goals, network, n_inputs, problem.head)
+        if not blank.feasible and self.task.number != REFERENCE:
+            return replace(blank, state=State.PRUNED, curves={})
         state = State.COMPLETE
         with closing(self.epochs()) as epochs:
             for epoch in epochs:
@@ -283,11 +308,12 @@ class Course:
         """Return the result at the best epoch."""
         assert self.best is not None
         fold_metrics = {name: _scorer(self.problem, name)(self.best) for name in self.problem.metrics}
-        values = fold_metrics[self.problem.metrics[0]]
+        costs = {PARAMETERS: blank.parameters, LATENCY: blank.latency_ms}
+        scores = self.problem.goals.scores(self.problem.metrics[0], fold_metrics, costs, len(self.folds))
         return replace(
             blank,
-            values=(float(np.mean(values)),),
-            fold_values=(tuple(map(float, values)),),
+            values=tuple(value for value, _ in scores),
+            fold_values=tuple(by_fold for _, by_fold in scores),
             best_epoch=round(float(np.median(self.watch.best_epochs))),
             epochs=len(self.curve),
             metrics={name: _mean_where_defined(each) for name, each in fold_metrics.items()},

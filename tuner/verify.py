@@ -3,22 +3,22 @@
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from tuner.config.study_file import StudyConfig
-from tuner.driver import make_task, told_of
+from tuner.driver import make_bars, make_task, told_of
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.executors.in_process import InProcess
 from tuner.final import now
 from tuner.header import changes, data_changes, elsewhere, file_changes
+from tuner.model.goals import LATENCY, PARAMETERS, Goals
 from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification
-from tuner.search.pruners import Bars
 from tuner.search.storage import Header, StudyStore
 from tuner.search.verification import write_verification
 from tuner.study import Study, load_table, open_study
@@ -128,7 +128,8 @@ def _chosen(config: StudyConfig, summary: StudySummary, trial: int | None) -> in
     """Return the number of the trial to verify."""
     if trial is None:
         if summary.best is None:
-            raise TunerError(f"study '{config.name}': no trial completed; choose one with --trial N")
+            kept = " that keeps the constraints" if summary.complete() else ""
+            raise TunerError(f"study '{config.name}': no trial completed{kept}; choose one with --trial N")
         return summary.best.number
     if trial in summary.running:
         raise TunerError(
@@ -142,6 +143,11 @@ def _chosen(config: StudyConfig, summary: StudySummary, trial: int | None) -> in
         raise TunerError(
             f"trial {trial} of study '{config.name}' failed ({result.reason}: {result.message}) and left nothing to "
             "compare; choose another one with --trial N"
+        )
+    if result.state is State.PRUNED and result.latency_ms is not None and not result.values:
+        raise TunerError(
+            f"trial {trial} of study '{config.name}' was not trained ({result.message}), and how long a network takes "
+            "differs from time to time, so there is nothing to compare; choose another one with --trial N"
         )
     return result.trained_as
 
@@ -192,16 +198,34 @@ def _compared(
 ) -> Verified:
     """Train the trial with the bar that it was judged by, and compare."""
     begins(f"training trial {recorded.number} again; it took {recorded.seconds:.1f} s")
-    bars = Bars(study.config.search.pruner, maximize=summary.maximize)
+    goals, bars = study.problem.goals, make_bars(study)
     known = range(recorded.number - study.config.search.window + 1)
     bars.see(told_of(study, store, summary.results[number]) for number in known)
-    again = worker.submit(make_task(study, bars, recorded.number, recorded.params)).result()
+    repeatable = replace(study, problem=replace(study.problem, goals=goals.repeatable))
+    again = worker.submit(make_task(repeatable, bars, recorded.number, recorded.params)).result()
+    recorded = without_latency(recorded, goals)
     compared = tuple(compare(recorded, again, study.objective))
     tolerances = _tolerances(study, recorded) if others else ()
     outcome = _outcome(recorded, again, compared, tolerances)
     verification = Verification(recorded.number, now(), outcome, _detail(outcome, compared, others))
     return Verified(
         study.config.name, study.objective, recorded, again, compared, (), others, tolerances, verification
+    )
+
+
+def without_latency(recorded: TrialResult, goals: Goals) -> TrialResult:
+    """Return a result without what was measured of its latency, which no two measurements agree on."""
+    if not goals.needs_latency:
+        return recorded
+    kept = [place for place, name in enumerate(("", *goals.others)) if name != LATENCY]
+    costs = {PARAMETERS: float(recorded.parameters)}
+    return replace(
+        recorded,
+        values=tuple(recorded.values[place] for place in kept if recorded.values),
+        fold_values=tuple(recorded.fold_values[place] for place in kept if recorded.fold_values),
+        latency_ms=None,
+        constraints=goals.repeatable.excess(costs),
+        message=goals.repeatable.obstacle(costs) if recorded.state is not State.FAILED else recorded.message,
     )
 
 
@@ -220,7 +244,7 @@ def _numbers(result: TrialResult, objective: str) -> dict[str, np.ndarray]:
     epochs = [float(result.best_epoch or 0), float(result.epochs)]
     numbers = {f"{name} by fold": np.array(each) for name, each in (result.fold_metrics or {}).items()}
     numbers |= {
-        f"{objective} by fold": np.array(result.fold_values),
+        f"{objective} by fold": np.array(result.fold_values[:1]),
         "means over folds": np.array([*result.values, *(result.metrics or {}).values()]),
         "best epoch and epochs": np.array(epochs),
         "weights": np.array([float(result.parameters)]),

@@ -251,3 +251,24 @@ def test_a_wrong_storage_is_told_with_its_line_and_without_its_password(tmp_path
         f"{path}:2: storage: 'mysql://me@host/db' is no database; write auto, sqlite:///FILE, or "
         "postgresql+psycopg://USER@HOST/DATABASE"
     )
+
+
+def test_several_objectives_and_bounds_belong_to_what_a_study_is_recorded_with(tmp_path):
+    config = load(
+        tmp_path,
+        """
+        data: {sklearn: breast_cancer}
+        search_space: {layers: {type: int, low: 1, high: 2}}
+        objective: [auto, parameters, log_loss]
+        constraints: {parameters: 50000, latency_ms: 2}
+        """,
+    )
+    assert config.objectives == ("auto", "parameters", "log_loss")
+    assert config.canonical()["objective"] == ["auto", "parameters", "log_loss"]
+    assert config.canonical()["constraints"] == {"parameters": 50000, "latency_ms": 2.0}
+
+
+@pytest.mark.parametrize("lines", ["", "constraints: none\n", "constraints: {}\n", "objective: [auto]\n"])
+def test_one_objective_without_bounds_is_recorded_as_ever(tmp_path, lines):
+    config = load(tmp_path, f"data: {{sklearn: iris}}\nsearch_space: {{layers: 1}}\n{lines}")
+    assert (config.canonical()["objective"], config.canonical()["constraints"]) == ("auto", "none")

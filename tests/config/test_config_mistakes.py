@@ -119,6 +119,43 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
             "4: objective: 'auc' is not a metric for regression; one of: mae, mse, rmse, r2, ",
         ),
         (SMALL + "objective: []\n", "3: objective: an empty list; "),
+        (SMALL + "objective: [roc_auc, roc_auc]\n", "3: objective: 'roc_auc' is given twice"),
+        (
+            SMALL + "objective: [latency_ms, roc_auc]\n",
+            "3: objective: 'latency_ms' is what a network costs; ",
+        ),
+        (
+            SMALL + "objective: [roc_auc, auto]\n",
+            "3: objective: 'auto' is the metric of the task, and comes first",
+        ),
+        (SMALL + "objective: [roc_auc, 3]\n", "3: objective: 3 is not text"),
+        (SMALL + "objective: [roc_auc, latency]\n", "3: objective[1]: 'latency' is not a metric; one of: "),
+        (SMALL + "objective: [auc, parameters]\n", "3: objective[0]: 'auc' is not a metric; one of: "),
+        (
+            SMALL + "task: regression\nobjective: [rmse, f1]\n",
+            "4: objective[1]: 'f1' is not a metric for regression",
+        ),
+        (
+            SMALL + "constraints: {parameters: 0}\n",
+            "3: constraints.parameters: 0 is not a whole number of at least 1",
+        ),
+        (SMALL + "constraints: {parameters: 2.5}\n", "3: constraints.parameters: 2.5 is not a whole number"),
+        (
+            SMALL + "constraints: {parameters: true}\n",
+            "3: constraints.parameters: true is not a whole number",
+        ),
+        (SMALL + "constraints: {latency_ms: 0}\n", "3: constraints.latency_ms: 0 is not a number above 0"),
+        (
+            SMALL + "constraints: {latency_ms: -1}\n",
+            "3: constraints.latency_ms: -1 is not a number of at least 0",
+        ),
+        (SMALL + "constraints: {latency_ms: 2ms}\n", "3: constraints.latency_ms: '2ms' is not a number"),
+        (
+            SMALL + "constraints: {parameter: 9}\n",
+            "3: constraints.parameter: unknown key; did you mean 'parameters'?",
+        ),
+        (SMALL + "constraints: {roc_auc: 0.9}\n", "3: constraints.roc_auc: unknown key; "),
+        (SMALL + "constraints: 5\n", "3: constraints: 5 is neither none nor keys and values"),
         (SMALL + "metrics: accuracy\n", "3: metrics: 'accuracy' is not a list; write [accuracy]"),
         (SMALL + "metrics:\n  - accuracy\n  - f2\n", "5: metrics[1]: 'f2' is not a metric; one of: "),
         (

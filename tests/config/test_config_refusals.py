@@ -30,6 +30,13 @@ def problems_of(folder: Path, content: str) -> list[str]:
     return [line.replace(f"{folder}/", "") for line in raised.value.problems]
 
 
+def test_a_sampler_of_one_objective_is_refused_with_several(tmp_path):
+    lines = "objective: [accuracy, parameters]\nsearch: {sampler: cmaes}\n"
+    found = problems_of(tmp_path, SEARCHED + lines)
+    words = "study.yaml:4: search.sampler: 'cmaes' improves one objective; write tpe, "
+    assert any(line.startswith(words) for line in found)
+
+
 # What later work brings is refused, never ignored.
 
 
@@ -42,11 +49,6 @@ def problems_of(folder: Path, content: str) -> list[str]:
             for name in names.later
         ),
         *((key, "{k: 20}", "not available in this version; leave it out, or write ") for key in LATER_KEYS),
-        (
-            "objective",
-            "[accuracy, f1]",
-            "several objectives are not available in this version; name one metric",
-        ),
         ("training.model", "my_nets:wide", "'my_nets:wide' is not available in this version; it has: mlp"),
     ],
 )

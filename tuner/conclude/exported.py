@@ -89,7 +89,8 @@ def export_study(
             return _copied(store, final, folder)
         summary = summarise(store)
         if summary.best is None:
-            raise TunerError(f"{config.path}: no trial completed, so there is no model to export")
+            kept = " that keeps the constraints" if summary.complete() else ""
+            raise TunerError(f"{config.path}: no trial completed{kept}, so there is no model to export")
         if len(summary.results) < config.search.trials:
             return _export_trial(config, store, workers, summary.best, folder)
         return _copied(store, _concluded(config, store, workers), folder)

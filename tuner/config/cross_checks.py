@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tuner.config.names import EXTRAS, NAMES, SEARCHABLE_PREPROCESS
+from tuner.config.names import EXTRAS, NAMES, ONE_OBJECTIVE, SEARCHABLE_PREPROCESS
 from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
+from tuner.model.goals import COSTS
 from tuner.model.heads import AUTO_OUTPUT
 from tuner.model.losses import LOSSES, losses_for
 from tuner.model.metrics import metrics_for
@@ -25,6 +26,8 @@ from tuner.space.space import SearchSpace, always_there
 from tuner.space.space_file import Domain
 from tuner.tasks import Task
 from tuner.yaml_lines import KeyPath
+
+_WAY_OUT = "write tpe, nsga2, nsga3, gp, random, qmc or grid, or name one metric"
 
 
 def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> Iterator[Problem]:
@@ -52,6 +55,8 @@ def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> I
             ("search", "sampler"),
             f"'{study.search.sampler}' needs the package {package}, which is not installed; {way_out}",
         )
+    if study.search.sampler in ONE_OBJECTIVE and len(study.objectives) > 1:
+        yield ("search", "sampler"), f"'{study.search.sampler}' improves one objective; {_WAY_OUT}"
     if isinstance(study.test, str) and (problem := _file_problem(study.test, folder)) is not None:
         yield ("test",), problem
 
@@ -103,14 +108,19 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
     """
     task = None if study.task == "auto" else Task(study.task)
     named: list[tuple[KeyPath, str]] = []
-    if study.objective != "auto":
-        named.append((("objective",), study.objective))
+    several = len(study.objectives) > 1
+    named += [
+        (("objective", number) if several else ("objective",), name)
+        for number, name in enumerate(study.objectives)
+        if name != "auto" and name not in COSTS
+    ]
     named += [(("metrics", number), name) for number, name in enumerate(study.metrics)]
     stopping = study.training.early_stopping
     if stopping is not None and stopping.monitor != "val_loss":
         named.append((("training", "early_stopping", "monitor"), stopping.monitor.removeprefix("val_")))
     for path, name in named:
-        if (problem := _metric_problem(name, task)) is not None:
+        further = tuple(COSTS) if path[0] == "objective" and path[-1] not in ("objective", 0) else ()
+        if (problem := _metric_problem(name, task, further)) is not None:
             yield path, problem
     loss = study.training.loss
     if task is not None and loss != "auto" and task not in LOSSES[loss].tasks:
@@ -131,11 +141,11 @@ def output_problem(output: str, task: Task) -> str | None:
     return f"'{output}' is an output for regression; that of {task} follows from its classes: write {AUTO_OUTPUT}"
 
 
-def _metric_problem(name: str, task: Task | None) -> str | None:
+def _metric_problem(name: str, task: Task | None, further: tuple[str, ...]) -> str | None:
     metrics = NAMES["metrics"]
     if task is not None:
         metrics = replace(metrics, what=f"a metric for {task}", now=metrics_for(task))
-    return metrics.problem(name)
+    return replace(metrics, now=(*metrics.now, *further)).problem(name)
 
 
 def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str, Any]) -> Iterator[Problem]:

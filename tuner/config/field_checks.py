@@ -10,6 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from tuner.config.names import HOOK, LATER_KEYS, NAMES
+from tuner.model.goals import COSTS
 from tuner.model.metrics import METRICS
 from tuner.records import Params
 from tuner.search.url import url_problem
@@ -205,14 +206,15 @@ def _space(value: object) -> object:
     return value
 
 
-def _objective(value: object) -> str:
-    if isinstance(value, list):
-        if len(value) > 1:
-            raise ValueError("several objectives are not available in this version; name one metric")
-        if not value:
-            raise ValueError("an empty list; name a metric, or write auto")
-        value = value[0]
-    return _text(value)
+def _objective(value: object) -> str | tuple[str, ...]:
+    names = _texts(value) if isinstance(value, list) else (_text(value),)
+    if not names:
+        raise ValueError("an empty list; name a metric, or write auto")
+    if names[0] in COSTS:
+        raise ValueError(f"'{names[0]}' is what a network costs; name a metric before it: [auto, {names[0]}]")
+    if "auto" in names[1:]:
+        raise ValueError("'auto' is the metric of the task, and comes first: [auto, parameters]")
+    return names[0] if len(names) == 1 else names
 
 
 def _metrics(value: object) -> tuple[str, ...]:
@@ -263,6 +265,18 @@ def _finite(value: object) -> float:
     return float(value)
 
 
+def _at_least_1(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{shown(value)} is not a whole number of at least 1")
+    return value
+
+
+def _above_0(value: object) -> float:
+    if _finite(value) == 0:
+        raise ValueError(f"{shown(value)} is not a number above 0")
+    return _finite(value)
+
+
 _METRIC_NAMES = {"enum": list(METRICS)}
 _PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
@@ -282,7 +296,13 @@ OBJECTIVE = Checked(
     {
         "anyOf": [
             {"enum": ["auto", *METRICS]},
-            {"type": "array", "minItems": 1, "maxItems": 1, "items": _METRIC_NAMES},
+            {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "prefixItems": [{"enum": ["auto", *METRICS]}],
+                "items": {"enum": [*METRICS, *COSTS]},
+            },
         ]
     },
 )
@@ -297,4 +317,6 @@ MEMORY = Checked(
 FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
 TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
 STORAGE = Checked(_storage, {"type": "string"})
+AT_LEAST_1 = Checked(_at_least_1, {"type": "integer", "minimum": 1})
+ABOVE_0 = Checked(_above_0, {"type": "number", "exclusiveMinimum": 0})
 AT_LEAST_0 = Checked(_finite, {"type": "number", "minimum": 0})

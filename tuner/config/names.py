@@ -83,13 +83,15 @@ LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "preprocess.select": ("none",),
         "preprocess.balance": ("none",),
         "preprocess.augment": ("none",),
-        "constraints": ("none", {}),
     }
 )
 """Keys whose function a later version brings, and the values that ask for nothing."""
 
 EXTRAS: Mapping[str, str] = MappingProxyType({"cmaes": "cmaes", "gp": "torch"})
 """The samplers that need a package which is not installed with tuner; the extra has the sampler's name."""
+
+ONE_OBJECTIVE = frozenset({"cmaes"})
+"""The samplers that know one objective only."""
 
 SEARCHABLE_PREPROCESS = (
     "preprocess.numeric",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_serializer
 
 from tuner.config import field_checks as check
 from tuner.config.field_checks import later, named
@@ -75,6 +75,15 @@ class PreprocessSection(Section):
     """How unequal classes are balanced."""
     augment: Annotated[str, later("preprocess.augment")] = "none"
     """How training rows are varied."""
+
+
+class ConstraintsSection(Section):
+    """Upper bounds that a network must keep; one that breaks them is not trained."""
+
+    parameters: Annotated[int | None, check.AT_LEAST_1] = None
+    """The most trainable weights."""
+    latency_ms: Annotated[float | None, check.ABOVE_0] = None
+    """The most milliseconds in which it predicts one row, by the median of many."""
 
 
 class EarlyStoppingSection(Section):
@@ -163,12 +172,13 @@ class StudySections(Section):
     """How columns become inputs."""
     search_space: Annotated[str | dict[str, Any], check.SPACE] = "mlp"
     """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves."""
-    objective: Annotated[str, check.OBJECTIVE] = "auto"
-    """The metric that the search improves; auto: by the task."""
+    objective: Annotated[str | tuple[str, ...], check.OBJECTIVE] = "auto"
+    """The metric that the search improves; auto: by the task. Or a list: a metric, then further metrics, parameters or
+    latency_ms."""
     metrics: Annotated[tuple[str, ...], check.METRIC_LIST] = ()
     """Metrics that are recorded beside the objective."""
-    constraints: Annotated[str, later("constraints")] = "none"
-    """Upper bounds that a model must keep."""
+    constraints: Annotated[ConstraintsSection | None, check.OrNone()] = None
+    """Upper bounds that a network must keep, or none."""
     training: TrainingSection = TrainingSection()
     """How a network is trained."""
     search: SearchSection = SearchSection()
@@ -181,3 +191,14 @@ class StudySections(Section):
     storage: Annotated[str, check.STORAGE] = "auto"
     """Where trials are recorded: auto (files beside the studies' outputs), or a database that machines share,
     postgresql+psycopg://USER@HOST/DATABASE or sqlite:///FILE."""
+
+    @field_serializer("constraints", mode="wrap")
+    def _no_bounds_are_none(
+        self, section: ConstraintsSection | None, dump: SerializerFunctionWrapHandler
+    ) -> object:
+        return "none" if section is None or section == ConstraintsSection() else dump(section)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The objectives as they are written, the first one first."""
+        return (self.objective,) if isinstance(self.objective, str) else self.objective

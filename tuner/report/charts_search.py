@@ -126,6 +126,8 @@ def _history_note(results: Sequence[TrialResult], span: ScoreRange) -> str:
         notes.append("A pruned trial is shown with the score it had when it was ended.")
     if State.FAILED in states:
         notes.append("Failed trials have no score and lie at the edge.")
+    if any(result.state is State.PRUNED and not result.values for result in results):
+        notes.append("So do those that were not trained, since they break a constraint.")
     if outside:
         notes.append(
             f"{counted(outside, 'trial')} with much worse scores at the edge; point at one for its score."
@@ -174,7 +176,7 @@ def _best_so_far(results: Sequence[TrialResult], summary: StudySummary) -> Line:
     y: list[float] = []
     better = max if summary.maximize else min
     for result in results:
-        if result.state is State.COMPLETE:
+        if result.state is State.COMPLETE and result.feasible:
             y.append(better(y[-1], result.values[0]) if y else result.values[0])
             x.append(float(result.number))
     if x and x[-1] < results[-1].number:

@@ -96,11 +96,11 @@ def folds(report: Report) -> Picture | None:
 
 def _title(report: Report, result: TrialResult) -> str:
     ranked = [each.number for each in report.summary.ranked()]
-    place = ranked.index(result.number)
-    if place == 0:
+    if result.number == ranked[0]:
         return f"trial {result.number}, the winner"
     if result.number == 0:
         return "trial 0, the default"
+    place = ranked.index(result.number)
     return (
         f"trial {result.number}, {('', 'second', 'third')[place]}" if place < 3 else f"trial {result.number}"
     )

@@ -133,7 +133,8 @@ def collect(study: Study, store: StudyStore) -> Report:
 
 def _shown(store: StudyStore, summary: StudySummary) -> Iterator[TrialResult]:
     ranked = summary.ranked()
-    chosen = ranked[:SHOWN_CURVES] + [result for result in ranked[SHOWN_CURVES:] if result.number == 0]
+    chosen = ranked[:SHOWN_CURVES]
+    chosen += [each for each in summary.complete()[:1] if each.number == 0 and each not in chosen]
     for result in chosen:
         yield replace(store.load(result.number), oof=None)
 
@@ -150,8 +151,10 @@ def _estimate(study: Study, winner: TrialResult) -> Estimate:
 def _rivalries(study: Study, summary: StudySummary) -> Iterator[Rivalry]:
     ranked = summary.ranked()
     winner = ranked[0]
-    rivals = [("the default", result) for result in ranked[1:] if result.number == 0]
-    rivals += [("the runner-up", result) for result in ranked[1:2] if result.number != 0]
+    default = [each for each in summary.complete()[:1] if each.number == 0]
+    rivals = [("the default", each) for each in default if winner.number != 0]
+    others = [each for each in ranked[1:] if each.trained_as != winner.number]
+    rivals += [("the runner-up", each) for each in others[:1] if each.number != 0]
     for name, rival in rivals:
         comparison = paired_comparison(
             winner.fold_values[0], rival.fold_values[0], *_sizes(study), maximize=summary.maximize

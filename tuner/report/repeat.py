@@ -12,16 +12,22 @@ from tuner.search.url import without_passwords
 
 _TONES: dict[str, Tone] = {"same": "good", "within tolerance": "good", "different": "caution"}
 
+_SAME = (
+    "The same study file, data and versions give the same trials to the bit, whether the search ran at once or was "
+    "interrupted and continued."
+)
+_MEASURED = (
+    "How long a network takes for a row was measured, and no two measurements are alike: the same study file may "
+    "choose other trials. Each trial that is recorded trains to the same bits again."
+)
+
 
 def repeat(report: Report) -> Iterator[Block]:
     """Yield what a report says of how to repeat its study."""
     study, header = report.study, report.header
     config = study.config
     path = shlex.quote(str(config.path))
-    yield Paragraph(
-        "The same study file, data and versions give the same trials to the bit, whether the search ran at once or was "
-        "interrupted and continued."
-    )
+    yield Paragraph(_MEASURED if study.problem.goals.needs_latency else _SAME)
     yield _verified(report.verification, path)
     n_trials = len(report.summary.results)
     commands = f"tune run {path} --trials {n_trials}\ntune verify {path}\ntune report {path}\n"

@@ -22,8 +22,9 @@ def _headline(report: Report) -> Iterator[Block]:
     summary, winner = report.summary, report.winner
     if winner is None:
         ended = ", ".join(f"{count} {state}" for state in State if (count := summary.count(state)))
+        kept = " that keeps the constraints" if summary.complete() else ""
         yield Callout(
-            f"No trial is complete yet ({ended or 'none was begun'}), so there is no winner. "
+            f"No trial{kept} is complete yet ({ended or 'none was begun'}), so there is no winner. "
             f"To go on: tune run {report.study.config.path}",
             "caution",
         )
@@ -33,6 +34,12 @@ def _headline(report: Report) -> Iterator[Block]:
         if rivalry.second == 0:
             better = rivalry.comparison.beyond_noise and rivalry.comparison.difference > 0
             yield Callout(sentence(rivalry.sentence), "good" if better else "caution")
+    if report.default is not None and not report.default.feasible:
+        yield Callout(
+            f"The default configuration, trial 0, breaks a constraint: {report.default.message}. It was trained to "
+            "compare with, and could not win.",
+            "caution",
+        )
     if winner.number == 0:
         yield Callout("No trial was better than the default configuration, trial 0.", "caution")
     missing = report.study.config.search.trials - len(summary.results)
@@ -47,7 +54,10 @@ def _headline(report: Report) -> Iterator[Block]:
 def _tiles(report: Report, winner: TrialResult) -> Iterator[Tile]:
     summary = report.summary
     states = ", ".join(f"{count} {state}" for state in State if (count := summary.count(state)))
-    yield Tile("winner", f"trial {winner.number}", f"of {counted(len(summary.results), 'trial')}: {states}")
+    among = f"of {counted(len(summary.results), 'trial')}: {states}"
+    if len(summary.objectives) > 1:
+        among = f"best in {summary.objective} of {len(summary.front())} on the Pareto front, {among}"
+    yield Tile("winner", f"trial {winner.number}", among)
     objective = summary.objective
     corrected = report.corrected
     if corrected is not None:
@@ -144,7 +154,8 @@ def _searched(report: Report) -> Iterator[Block]:
     if problem.dataset.group is not None:
         split += ", groups kept together"
     facts = (
-        ("objective", f"{report.study.objective} ({report.study.direction})"),
+        *(("objective", f"{each.name} ({each.direction})") for each in report.study.objectives),
+        *(("constraint", f"{each.cost} at most {each.most:,g}") for each in problem.goals.bounds),
         ("folds", f"{config.cv.folds}{repeats}, {split}"),
         ("held out", counted(len(report.study.test_rows), "row")),
         ("sampler", f"{config.search.sampler}, {config.search.window} trials in flight"),

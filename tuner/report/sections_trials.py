@@ -105,7 +105,12 @@ def _listed(report: Report) -> Iterator[Block]:
             )
     else:
         yield Paragraph("No trial is complete.")
+    if any(each.same_as is not None for each in summary.results.values()):
+        yield Note(
+            "A trial such as '12 = 3' tried the parameters of trial 3, whose record answers for it: it was not trained."
+        )
     yield from _pruned(report)
+    yield from _barred(report)
     yield from _failed(report)
     if summary.running:
         rows = tuple((str(trial), params(values)) for trial, values in sorted(summary.running.items()))
@@ -115,16 +120,27 @@ def _listed(report: Report) -> Iterator[Block]:
 
 
 def _pruned(report: Report) -> Iterator[Block]:
-    pruned = _of(report, State.PRUNED)
+    pruned = [each for each in _of(report, State.PRUNED) if each.values]
     if not pruned:
         return
     rows = tuple(
-        (str(each.number), score_of(each) if each.values else "", str(each.epochs), params(each.params))
+        (_numbered(each), score_of(each), str(each.epochs), params(each.params))
         for each in pruned[:MOST_LISTED]
     )
     heads = ("trial", f"{report.summary.objective} until then", "ended after epoch", "parameters")
     yield Table(_title(len(pruned), "pruned"), heads, rows, frozenset({0, 2}), folded=True)
     yield Note(f"A pruned trial was ended early{_PRUNING.get(report.study.config.search.pruner, '.')}")
+
+
+def _barred(report: Report) -> Iterator[Block]:
+    """Yield the trials that were not trained, since their networks break a bound."""
+    barred = [each for each in _of(report, State.PRUNED) if not each.values]
+    if barred:
+        rows = tuple(
+            (_numbered(each), each.message or "", params(each.params)) for each in barred[:MOST_LISTED]
+        )
+        title = f"{_title(len(barred), 'untrained')}: they break a constraint"
+        yield Table(title, ("trial", "what it has", "parameters"), rows, frozenset({0}), folded=True)
 
 
 def _failed(report: Report) -> Iterator[Block]:
@@ -145,7 +161,7 @@ def _table(
     heads = ("trial", objective, *others, "best epoch", "epochs", "weights", "seconds", "parameters")
     rows = tuple(
         (
-            str(each.number),
+            _numbered(each),
             score_of(each),
             *(number((each.metrics or {}).get(name, math.nan)) for name in others),
             str(each.best_epoch),
@@ -157,6 +173,11 @@ def _table(
         for each in trials
     )
     return Table(title, heads, rows, frozenset(range(len(heads) - 1)), folded)
+
+
+def _numbered(result: TrialResult) -> str:
+    """Return a trial's number, and whose record answers for it: ``12 = 3``."""
+    return str(result.number) if result.same_as is None else f"{result.number} = {result.same_as}"
 
 
 def _places(width: float) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tuner.model.goals import PARAMETERS, Objective
 from tuner.records import Interval, Params, ParamValue, TrialResult
 from tuner.space.space import stem
 
@@ -29,6 +30,11 @@ def score_of(result: TrialResult) -> str:
     shown = number(score)
     places = len(shown.partition(".")[2])
     return f"{shown} ± {spread:.4g}" if "e" in shown else f"{shown} ± {spread:.{places}f}"
+
+
+def objective_value(objective: Objective, value: float) -> str:
+    """Return the value of an objective: weights as a whole number, all else with four significant digits."""
+    return f"{value:,.0f}" if objective.name == PARAMETERS else number(value)
 
 
 def param(value: ParamValue) -> str:

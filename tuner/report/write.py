@@ -8,7 +8,7 @@ from pathlib import Path
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.header import check_unchanged
-from tuner.report import sections_scores, sections_search, sections_trials
+from tuner.report import sections_front, sections_scores, sections_search, sections_trials
 from tuner.report.collect import Report, collect
 from tuner.report.data_card import data_card
 from tuner.report.document import Document, Section
@@ -78,14 +78,18 @@ def report_study(config: StudyConfig, page: Path | None = None) -> Written:
 def make_document(report: Report) -> Document:
     """Return what a report says, section by section."""
     dataset, summary = report.study.dataset, report.summary
-    direction = "largest" if summary.maximize else "smallest"
+    sought = [
+        f"the {'largest' if each.direction == 'maximize' else 'smallest'} {each.name}"
+        for each in summary.objectives
+    ]
     subtitle = (
         f"{_GOALS[dataset.task]} of {_names(dataset.target_names)}: "
-        f"{counted(len(summary.results), 'trial')} in search of the {direction} {summary.objective}, on "
+        f"{counted(len(summary.results), 'trial')} in search of {' and '.join(sought)}, on "
         f"{counted(len(dataset.target), 'row')} and {counted(len(dataset.columns), 'column')}."
     )
     sections: Iterable[Section | None] = (
         sections_search.headline(report),
+        sections_front.front(report),
         sections_search.searched(report),
         sections_search.course(report),
         sections_search.mattered(report),

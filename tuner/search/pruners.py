@@ -6,7 +6,7 @@ Each trial is taken in once and sorted away, so that a bar costs the same after 
 from array import array
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Protocol
@@ -285,8 +285,42 @@ class Bars:
         return Bar({epoch: -height for epoch, height in bar.heights.items()}, maximize=False, rival=rival)
 
 
+class BarsBySize:
+    """Makes the bars of a study in which a smaller network is better.
+
+    A trial is judged against those with at most as many weights, since a small network need not keep up with all
+    others. So a bar costs as much as there are trials.
+
+    Args:
+        pruner: a name in ``PRUNERS``.
+        maximize: whether larger values of the curves are better.
+    """
+
+    def __init__(self, pruner: str, *, maximize: bool) -> None:
+        self._pruner = pruner
+        self._maximize = maximize
+        self._told: list[Told] = []
+
+    def see(self, trials: Iterable[Told | None]) -> None:
+        """See ``Bars.see``."""
+        self._told += [trial for trial in trials if trial is not None]
+
+    def bar(self, number: int, epochs: int, weights: float) -> Bar:
+        """See ``Bars.bar``.
+
+        Args:
+            number: the trial's own number.
+            epochs: the most epochs that the trial may train.
+            weights: how many its network has.
+        """
+        bars = Bars(self._pruner, maximize=self._maximize)
+        bars.see(trial for trial in self._told if trial.parameters <= weights)
+        return bars.bar(number, epochs)
+
+
 def _mirrored(trial: Told) -> Told:
-    return Told(trial.number, trial.complete, -trial.curve, None if trial.folds is None else -trial.folds)
+    folds = None if trial.folds is None else -trial.folds
+    return replace(trial, curve=-trial.curve, folds=folds)
 
 
 def _bar(heights: Mapping[int, float]) -> Bar:

@@ -24,12 +24,14 @@ class Told:
         complete: whether it was trained to its end rather than pruned.
         curve: (epochs,) mean over folds of the objective by epoch.
         folds: (epochs, n_folds) the objective by epoch and fold, for a pruner in ``BY_FOLD``; None for others.
+        parameters: trainable weights of one of its networks.
     """
 
     number: int
     complete: bool
     curve: np.ndarray
     folds: np.ndarray | None = None
+    parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ the pace of workers changes what is sampled.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState, create_trial
 
 from tuner.records import Params, State
@@ -44,13 +45,37 @@ class Outcome:
 
     Attributes:
         state: complete, pruned or failed.
-        value: the score; None for a failed trial.
+        value: the first objective; None for a trial that failed or was not trained.
         epochs: how many epochs were trained.
+        others: the objectives after the first; empty where there is no value.
+        constraints: bound -> by which share of it the trial is above it; at most 0 where it is not.
     """
 
     state: State
     value: float | None
     epochs: int
+    others: tuple[float, ...] = ()
+    constraints: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def barred(self) -> bool:
+        """Whether the trial was not trained, since it breaks a bound."""
+        return self.state is State.PRUNED and self.value is None
+
+
+def constraint_notes(constraints: Mapping[str, float]) -> Mapping[str, Any]:
+    """Return what Optuna notes at a trial of its constraints, of which those above 0 are broken."""
+    return create_trial(state=TrialState.FAIL, constraints=dict(constraints)).system_attrs
+
+
+def directions_of(maximize: bool, others: Sequence[str]) -> list[StudyDirection]:
+    """Return the directions of a study's objectives: of the first, and of the others by their names."""
+    first = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+    return [first, *(StudyDirection[name.upper()] for name in others)]
+
+
+def _worse(direction: StudyDirection, one: float, other: float) -> float:
+    return min(one, other) if direction is StudyDirection.MAXIMIZE else max(one, other)
 
 
 class Sampling:
@@ -62,6 +87,7 @@ class Sampling:
         seed: the study's seed.
         window: trials in flight; trial n knows the outcomes of 0 .. n - window.
         maximize: whether larger scores are better.
+        others: ``maximize`` or ``minimize`` for each objective after the first.
         first: configurations for the trials 1, 2, ...; trial 0 is the space's default.
     """
 
@@ -73,6 +99,7 @@ class Sampling:
         seed: int,
         window: int,
         maximize: bool,
+        others: Sequence[str] = (),
         first: Sequence[Params] = (),
     ) -> None:
         self._space = space
@@ -81,7 +108,9 @@ class Sampling:
         self._seed = seed
         self._window = window
         self._given = (space.default(), *first)
-        self._study = optuna.create_study(direction="maximize" if maximize else "minimize")
+        self._directions = directions_of(maximize, others)
+        self._study = optuna.create_study(directions=self._directions)
+        self._worst: list[float] | None = None  # of each objective, among the complete trials
         self._past: list[Params] = []  # of each asked trial
         self._places: list[int] = []  # of each of them in the study in memory, as far as it holds them
         self._n_told = 0
@@ -156,12 +185,27 @@ class Sampling:
         return drawn
 
     def _tell(self, number: int, outcome: Outcome) -> None:
-        """Tell the sampler; a failed trial counts among the worst, so that its neighbourhood is avoided."""
+        """Tell the sampler; a failed trial counts among the worst, so that its neighbourhood is avoided.
+
+        What breaks a bound is told as complete, with how much it is above it: so the samplers of evolution, which look
+        at no others, learn of bounds, and those that do not know bounds see the worst score there was.
+        """
+        # The only study of a storage in memory: a trial's id there is its number.
         place = self._places[number]
-        if outcome.state is State.COMPLETE:
-            self._study.tell(place, outcome.value)
+        if outcome.constraints:
+            for name, excess in constraint_notes(outcome.constraints).items():
+                self._study._storage.set_trial_system_attr(place, name, excess)
+        if outcome.state is State.COMPLETE and outcome.value is not None:
+            values = [outcome.value, *outcome.others]
+            self._worst = (
+                values if self._worst is None else list(map(_worse, self._directions, self._worst, values))
+            )
+            self._study.tell(place, values)
             return
-        if outcome.state is State.PRUNED and outcome.value is not None:
-            # The only study of a storage in memory: a trial's id there is its number.
+        if outcome.barred:
+            self._study.tell(place, self._worst or [0.0] * len(self._directions))
+            return
+        # With several objectives Optuna has no place for what a pruned trial had reached: it counts among the worst.
+        if outcome.state is State.PRUNED and outcome.value is not None and len(self._directions) == 1:
             Trial(self._study, place).report(outcome.value, step=outcome.epochs)
         self._study.tell(place, state=TrialState.PRUNED)

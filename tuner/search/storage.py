@@ -18,7 +18,7 @@ from tuner.records import Params, Reason, State, TrialResult
 from tuner.search.arrays import Arrays, DatabaseArrays, FolderArrays
 from tuner.search.database import Database
 from tuner.search.samplers import distribution_of
-from tuner.search.sampling import Asked
+from tuner.search.sampling import Asked, constraint_notes, directions_of
 from tuner.search.trial_rows import end_trial, insert_trial
 from tuner.search.url import SQLITE
 from tuner.space.space import SearchSpace
@@ -101,15 +101,21 @@ class StudyStore:
         """Have a function called before each write; it raises where this process may not write any more."""
         self._still_mine = still_mine
 
-    def create(self, header: Header, *, maximize: bool) -> None:
-        """Record a new study."""
+    def create(self, header: Header, *, maximize: bool, others: Sequence[str] = ()) -> None:
+        """Record a new study.
+
+        Args:
+            header: what it is started with.
+            maximize: whether larger scores are better.
+            others: ``maximize`` or ``minimize`` for each objective after the first.
+        """
         self._still_mine()
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._database.reading():
             self._study = optuna.create_study(
                 storage=self._database.storage,
                 study_name=self._name,
-                direction="maximize" if maximize else "minimize",
+                directions=directions_of(maximize, others),
                 load_if_exists=True,
             )
             if self._url is not None:
@@ -170,8 +176,9 @@ class StudyStore:
             arrays["outputs"] = result.oof
         self._arrays.write(result.number, arrays)
         state, record = _OPTUNA_STATES[result.state], {"result": _to_json(result)}
+        notes = constraint_notes(result.constraints or {})
         with self._database.reading(), self._database.engine.begin() as connection:
-            end_trial(connection, trial_id, state, result.values, record)
+            end_trial(connection, trial_id, state, result.values, record, notes)
 
     def asked_trials(self) -> list[Asked]:
         """Return every trial that was asked, in the order of the numbers."""
@@ -292,6 +299,8 @@ _SCALARS = (
     "curve",
     "seconds",
     "parameters",
+    "latency_ms",
+    "constraints",
     "message",
     "same_as",
 )

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages._rdb.models import (
     TrialModel,
     TrialParamModel,
+    TrialSystemAttributeModel,
     TrialUserAttributeModel,
     TrialValueModel,
 )
@@ -24,6 +25,7 @@ from tuner.records import Params
 _TRIALS: Table = TrialModel.__table__
 _PARAMS: Table = TrialParamModel.__table__
 _ATTRIBUTES: Table = TrialUserAttributeModel.__table__
+_NOTES: Table = TrialSystemAttributeModel.__table__
 _VALUES: Table = TrialValueModel.__table__
 
 
@@ -63,7 +65,7 @@ def insert_trial(
     ]
     if params:
         connection.execute(insert(_PARAMS), params)
-    _set_attributes(connection, trial_id, attributes)
+    _set_attributes(connection, _ATTRIBUTES, trial_id, attributes)
     return trial_id
 
 
@@ -73,6 +75,7 @@ def end_trial(
     state: TrialState,
     values: Sequence[float],
     attributes: Mapping[str, Any],
+    notes: Mapping[str, Any],
 ) -> None:
     """End a trial that runs.
 
@@ -82,6 +85,7 @@ def end_trial(
         state: how it ended.
         values: its scores; () for none.
         attributes: JSON values, by name, in place of those it has.
+        notes: Optuna's own, likewise.
 
     Raises:
         RuntimeError: it does not run.
@@ -90,7 +94,8 @@ def end_trial(
     ended = update(_TRIALS).where(*running).values({"state": state, "datetime_complete": _now()})
     if connection.execute(ended).rowcount != 1:
         raise RuntimeError(f"the trial with Optuna's id {trial_id} has ended already")
-    _set_attributes(connection, trial_id, attributes)
+    _set_attributes(connection, _ATTRIBUTES, trial_id, attributes)
+    _set_attributes(connection, _NOTES, trial_id, notes)
     connection.execute(delete(_VALUES).where(_VALUES.c.trial_id == trial_id))
     stored = [TrialValueModel.value_to_stored_repr(value) for value in values]
     if stored:
@@ -101,15 +106,19 @@ def end_trial(
         connection.execute(insert(_VALUES), rows)
 
 
-def _set_attributes(connection: Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
+def _set_attributes(
+    connection: Connection, table: Table, trial_id: int, attributes: Mapping[str, Any]
+) -> None:
     """Write attributes in place of those of the same names."""
-    of_trial, names = _ATTRIBUTES.c.trial_id == trial_id, list(attributes)
-    connection.execute(delete(_ATTRIBUTES).where(of_trial, _ATTRIBUTES.c.key.in_(names)))
+    if not attributes:
+        return
+    of_trial = table.c.trial_id == trial_id
+    connection.execute(delete(table).where(of_trial, table.c.key.in_(list(attributes))))
     rows = [
         {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
         for name, value in attributes.items()
     ]
-    connection.execute(insert(_ATTRIBUTES), rows)
+    connection.execute(insert(table), rows)
 
 
 def _now() -> datetime:

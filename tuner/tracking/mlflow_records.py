@@ -2,13 +2,16 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 
 from tuner.records import Glimpse, State, TrialResult
+
+OBJECTIVE = "objective/"
+"""What the metrics with the objectives after the first begin with."""
 
 LONGEST_NAME = 250
 """Characters of a param's or metric's name (MLflow's limit)."""
@@ -97,9 +100,8 @@ def trial_tags(result: TrialResult) -> dict[str, str]:
         tags["tuner.reason"] = str(result.reason)
     if result.message is not None:
         tags["tuner.message"] = cut(result.message, LONGEST_TAG)
-        note = as_text(result.message)
-        if result.same_as is not None:
-            note = f"{tags['mlflow.note.content']}; {note}"
+        score = tags.get("mlflow.note.content")
+        note = "; ".join(filter(None, (score, as_text(result.message))))
         tags["mlflow.note.content"] = cut(note, LONGEST_TAG)
     return tags
 
@@ -110,14 +112,19 @@ def glimpse_tags(glimpse: Glimpse) -> dict[str, str]:
     return {STATE: str(State.RUNNING), "mlflow.note.content": note}
 
 
-def trial_points(result: TrialResult) -> list[Point]:
+def trial_points(result: TrialResult, others: Sequence[str] = ()) -> list[Point]:
     """Return every metric of a trial; values that are NaN or infinite are left out, MLflow cannot chart them.
 
-    Of the whole trial: ``score`` (the first objective), ``cv/<metric>`` (mean over folds),
-    ``cv_std/<metric>`` (population standard deviation over the folds that define it), ``fold<k>/<metric>``,
-    ``best_epoch``, ``epochs``, ``parameters``, ``seconds``. By epoch: ``<curve>/mean``, ``val_loss/fold<k>``.
+    Of the whole trial: ``score`` (the first objective), ``objective/<name>`` (each of the others), ``cv/<metric>``
+    (mean over folds), ``cv_std/<metric>`` (population standard deviation over the folds that define it),
+    ``fold<k>/<metric>``, ``best_epoch``, ``epochs``, ``parameters``, ``latency_ms``, ``seconds``. By epoch:
+    ``<curve>/mean``, ``val_loss/fold<k>``.
+
+    Args:
+        result: the trial.
+        others: the names of the objectives after the first.
     """
-    points = [Point(legal_name(name), value, 0, 1.0) for name, value in _finals(result)]
+    points = [Point(legal_name(name), value, 0, 1.0) for name, value in _finals(result, others)]
     return [point for point in points if isfinite(point.value)] + curve_points(result.curves or {})
 
 
@@ -137,9 +144,11 @@ def curve_points(curves: Mapping[str, np.ndarray]) -> list[Point]:
     return points
 
 
-def _finals(result: TrialResult) -> Iterator[tuple[str, float]]:
+def _finals(result: TrialResult, others: Sequence[str]) -> Iterator[tuple[str, float]]:
     if result.values:
         yield "score", float(result.values[0])
+        for name, value in zip(others, result.values[1:], strict=True):
+            yield f"{OBJECTIVE}{name}", float(value)
     for metric, mean in (result.metrics or {}).items():
         yield f"cv/{metric}", float(mean)
     for metric, by_fold in (result.fold_metrics or {}).items():
@@ -152,4 +161,6 @@ def _finals(result: TrialResult) -> Iterator[tuple[str, float]]:
         yield "best_epoch", float(result.best_epoch)
     yield "epochs", float(result.epochs)
     yield "parameters", float(result.parameters)
+    if result.latency_ms is not None:
+        yield "latency_ms", float(result.latency_ms)
     yield "seconds", float(result.seconds)

@@ -248,7 +248,7 @@ class MlflowTracker:
         child = self._children.get(number) or self._create_child(number, end - seconds_ms, trial_tags(result))
         has = self._shown.get(number, 0)
         points = []
-        for point in trial_points(result):
+        for point in trial_points(result, self._card.others):
             moment = point.moment * seconds_ms
             if point.step and child.pace is not None:
                 moment = point.step * child.pace

@@ -7,7 +7,7 @@ under an address that names the key. A study shares one such view with whoever o
 import json
 from hashlib import sha256
 
-from tuner.tracking.mlflow_records import legal_name
+from tuner.tracking.mlflow_records import OBJECTIVE, legal_name
 from tuner.tracking.tracker import StudyCard
 
 LONGEST_VIEW = 5000
@@ -32,6 +32,7 @@ def view_state(card: StudyCard) -> str:
         _column("metrics", "score"),
         _column("tags", "tuner.state"),
         _column("tags", "tuner.best"),
+        *(_column("metrics", f"{OBJECTIVE}{name}") for name in card.others),
         *(_column("metrics", f"cv/{metric}") for metric in card.metrics[1:]),
         _column("metrics", "best_epoch"),
         *(_column("params", name) for name in card.searched),
@@ -40,7 +41,7 @@ def view_state(card: StudyCard) -> str:
         state = {
             "searchFilter": f"tags.`tuner.study_id` = '{card.id}'",
             "orderByKey": _column("metrics", "score"),
-            "orderByAsc": card.direction == "minimize",
+            "orderByAsc": card.direction.startswith("minimize"),
             "selectedColumns": columns,
             "columnOrder": [_column("attributes", "Run Name"), *columns],
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tuner.model.goals import Objective
 from tuner.records import Final, Interval, Params, State, TrialResult
 from tuner.tracking.mlflow_records import as_text
 from tuner.tracking.tracker import DataCard, ModelCard, Outcome
@@ -28,6 +29,8 @@ def study_outcome(
     best: TrialResult | None,
     objective: str,
     *,
+    front: Sequence[TrialResult] = (),
+    objectives: Sequence[Objective] = (),
     final: Final | None = None,
     corrected: Interval | None = None,
     model: ModelCard | None = None,
@@ -37,7 +40,9 @@ def study_outcome(
     Args:
         results: the ended trials by number.
         best: the best of them; None where none completed.
-        objective: the metric that the search improves.
+        objective: the metric that the search improves; the first of several objectives.
+        front: of several objectives, the trials that no other one beats in all of them.
+        objectives: all of them.
         final: the final model's scores, where they are known.
         corrected: the best score without the optimism of having chosen the best, where it is known.
         model: the final model itself.
@@ -56,10 +61,13 @@ def study_outcome(
         numbers[f"held_out_low/{metric}"] = score.low
         numbers[f"held_out_high/{metric}"] = score.high
     parts = [_scores(results, best, objective, corrected)]
+    if len(objectives) > 1:
+        parts.append(_front(front, objectives))
     if final is not None and final.rows:
         parts.append(_held_out(final))
     parts.append(_params(best.params))
-    return Outcome(numbers, (best.number,), best.params, "\n\n".join(parts), model)
+    numbers_of_best = tuple(each.number for each in front) or (best.number,)
+    return Outcome(numbers, numbers_of_best, best.params, "\n\n".join(parts), model)
 
 
 def _scores(
@@ -73,6 +81,12 @@ def _scores(
     if default is not None and default.values and default.number != best.number:
         rows.append(["default configuration", "trial 0", _number(default.values[0])])
     return f"#### **Cross-validated {as_text(objective)}**\n\n" + table(["", "", "score"], rows)
+
+
+def _front(front: Sequence[TrialResult], objectives: Sequence[Objective]) -> str:
+    rows = [[f"trial {each.number}", *map(_number, each.values)] for each in front]
+    heads = ["", *(f"{each.name} ({each.direction})" for each in objectives)]
+    return "#### **The Pareto front: no trial beats one of these in all objectives**\n\n" + table(heads, rows)
 
 
 def _params(params: Params) -> str:

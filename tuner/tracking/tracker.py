@@ -48,6 +48,7 @@ class StudyCard:
         data: the table.
         metrics: what trials are scored by, the objective first.
         searched: names of the parameters that differ between trials.
+        others: the objectives after the first, by name.
     """
 
     id: str
@@ -61,6 +62,7 @@ class StudyCard:
     data: DataCard
     metrics: tuple[str, ...]
     searched: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from tuner.study import Study
 from tuner.summary import StudySummary
 from tuner.tasks import Task
 from tuner.view.final import corrected_line, final_line
+from tuner.view.front import cost_cells, cost_heads, show_front
 from tuner.view.progress import Bar, Lines, Silent, View
 
 TOP = 5
@@ -67,8 +68,9 @@ def show_summary(summary: StudySummary, *, as_json: bool) -> None:
     out = _out()
     out.print(Text(_counted(summary)))
     results, others = summary.results, _recorded_beside(summary)
-    table = _table("trial", "state", summary.objective, *others, "epochs", "seconds", "parameters")
-    blank = [""] * (3 + len(others))
+    costs = cost_heads(summary)
+    table = _table("trial", "state", summary.objective, *others, *costs, "epochs", "seconds", "parameters")
+    blank = [""] * (3 + len(others) + len(costs))
     for trial in sorted({*results, *summary.running}):
         if trial not in results:
             table.add_row(str(trial), _unended(summary), *blank, params(summary.running[trial]))
@@ -76,9 +78,10 @@ def show_summary(summary: StudySummary, *, as_json: bool) -> None:
         result = results[trial]
         table.add_row(
             str(trial),
-            result.state.value if result.reason is None else f"{result.state}: {result.reason}",
+            _state(result),
             score_of(result) if result.values else "",
             *_means(result, others),
+            *cost_cells(result, costs),
             f"{result.best_epoch} of {result.epochs}" if result.values else str(result.epochs),
             f"{result.seconds:.1f}",
             Text(params(result.params)),
@@ -93,12 +96,23 @@ def show_check(report: CheckReport) -> None:
     """Print what ``tune check`` found."""
     out = _out()
     study = report.study
-    out.print(Text("\n".join([*_about(study), *study.dataset.notes])))
+    out.print(Text("\n".join([*_about(study), *study.dataset.notes, *report.notes])))
     for network in report.networks:
         out.print(
             Text(
                 f"{network.name} network: {network.inputs} inputs, {network.parameters:,} weights, "
                 f"loss {number(network.loss)} on its first batch ({network.seconds:.1f} s)\n  {params(network.params)}"
+            )
+        )
+    if report.kept is not None:
+        out.print(
+            Text(
+                f"{report.kept.kept} of {report.kept.tried} random configurations keep the constraints"
+                + (
+                    "; few do, so many trials would not be trained"
+                    if report.kept.kept < report.kept.tried / 10
+                    else ""
+                )
             )
         )
     out.print(Text(f"{study.config.path} can be run: tune run {study.config.path}"))
@@ -136,7 +150,8 @@ def _about(study: Study) -> list[str]:
     lines = [
         f"{config.name}: {dataset.task} on {dataset.place}: {len(dataset.target):,} rows "
         f"({len(study.test_rows):,} held out), {columns}",
-        f"objective {study.objective} ({study.direction}), {_splits(study)}",
+        f"objective{'s' * (len(study.objectives) > 1)} "
+        f"{', '.join(f'{each.name} ({each.direction})' for each in study.objectives)}, {_splits(study)}",
         f"engine {config.engine.name}: {config.engine.reason}",
     ]
     if dataset.classes:
@@ -172,10 +187,17 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
     ranked = summary.ranked()[:TOP]
     if ranked:
         others = _recorded_beside(summary)
-        table = _table("trial", summary.objective, *others, "epochs", "parameters")
+        costs = cost_heads(summary)
+        table = _table("trial", summary.objective, *others, *costs, "epochs", "parameters")
         for result in ranked:
             epochs = f"{result.best_epoch} of {result.epochs}"
-            shown = (str(result.number), score_of(result), *_means(result, others), epochs)
+            shown = (
+                str(result.number),
+                score_of(result),
+                *_means(result, others),
+                *cost_cells(result, costs),
+                epochs,
+            )
             table.add_row(*shown, Text(params(result.params)))
         out.print(table)
     _show_best(summary, out)
@@ -205,6 +227,13 @@ def _recorded_beside(summary: StudySummary) -> list[str]:
     return [name for name in scored if name != summary.objective][:MOST_METRICS]
 
 
+def _state(result: TrialResult) -> str:
+    """Return a trial's state with what a reader should know of it."""
+    if result.reason is not None:
+        return f"{result.state}: {result.reason}"
+    return result.state.value if result.feasible else f"{result.state}: breaks a constraint"
+
+
 def _means(result: TrialResult, metrics: list[str]) -> list[str]:
     return [number((result.metrics or {}).get(name, math.nan)) if result.values else "" for name in metrics]
 
@@ -215,8 +244,16 @@ def _show_best(summary: StudySummary, out: Console) -> None:
     if best is None:
         failed = [result for result in summary.results.values() if result.state is State.FAILED]
         why = f"; trial {failed[0].number} failed, {failed[0].reason}: {failed[0].message}" if failed else ""
-        out.print(Text(f"no trial completed{why}"))
+        barred = next((result for result in summary.results.values() if not result.feasible), None)
+        kept = (
+            ""
+            if barred is None
+            else f" that keeps the constraints; trial {barred.number} has {barred.message}"
+        )
+        out.print(Text(f"no trial completed{kept}{why}"))
         return
+    if len(summary.objectives) > 1:
+        show_front(summary, out)
     spread = f"(± standard deviation over {len(best.fold_values[0])} folds)"
     out.print(Text(f"best: trial {best.number}, {summary.objective} {score_of(best)} {spread}"))
     for name, value in best.params.items():
@@ -230,11 +267,12 @@ def _against_default(summary: StudySummary, best: TrialResult) -> str:
         return "the default configuration (trial 0) has no score"
     if default.number == best.number:
         return "no trial was better than the default configuration (trial 0)"
+    barred = "" if default.feasible else ", which breaks a constraint"
     gains = np.array(best.fold_values[0]) - np.array(default.fold_values[0])
     gain = float(gains.mean()) * (1 if summary.maximize else -1)
     better = int((gains > 0).sum() if summary.maximize else (gains < 0).sum())
     return (
-        f"{number(gain)} better than the default configuration (trial 0: {score_of(default)}), in {better} of "
+        f"{number(gain)} better than the default configuration (trial 0: {score_of(default)}{barred}), in {better} of "
         f"{len(gains)} folds; the best of many scores is optimistic, since it was chosen for being the best"
     )
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from tuner.records import Glimpse, State, TrialResult
 from tuner.report.wording import duration, number, score_of
 from tuner.run import Opened
+from tuner.summary import front_of
 
 
 class View(Protocol):
@@ -35,11 +36,10 @@ class Tally:
     """
 
     def __init__(self, opened: Opened, clock: Callable[[], float] = time.monotonic) -> None:
-        self._objective = opened.before.objective
-        self._maximize = opened.before.maximize
+        self._objectives = opened.before.objectives
         ended = (State.COMPLETE, State.PRUNED, State.FAILED)
         self.counts: dict[State, int] = {state: opened.before.count(state) for state in ended}
-        self.best = opened.before.best
+        self.front = opened.before.front()
         self.total = opened.n_trials
         self._clock = clock
         self._deadline = None if opened.seconds is None else clock() + opened.seconds
@@ -86,17 +86,25 @@ class Tally:
             self._seconds += result.seconds
             self._n_trained += 1
         self.counts[result.state] += 1
-        if result.state is State.COMPLETE:
-            value, best = result.values[0], self.best
-            if best is None or (value > best.values[0] if self._maximize else value < best.values[0]):
-                self.best = result
+        if result.state is State.COMPLETE and result.feasible and result.same_as is None:
+            self.front = front_of([*self.front, result], self._objectives)
+            if len(self._objectives) == 1:
+                self.front = self.front[:1]
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The best trial so far; of several objectives, by the first; of equals, the one that ended first."""
+        first = self._objectives[0]
+        return min(self.front, key=lambda result: first.sign * result.values[0], default=None)
 
     def in_words(self) -> str:
         """Return the tally as one line."""
         counts = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
         parts = [counts or "no trial yet"]
-        if self.best is not None:
-            parts.append(f"best {self._objective} {score_of(self.best)} (trial {self.best.number})")
+        if (best := self.best) is not None:
+            parts.append(f"best {self._objectives[0].name} {score_of(best)} (trial {best.number})")
+        if len(self._objectives) > 1:
+            parts.append(f"{len(self.front)} on the Pareto front")
         if self.pace is not None:
             parts.append(f"{self.pace:.2g} s a trial")
         if self.left is not None:
@@ -105,11 +113,12 @@ class Tally:
 
     def of_trial(self, glimpse: Glimpse) -> str:
         """Return how a trial stands as one line: ``trial 12: epoch 37 of 100, roc_auc 0.8731 (best 0.8802)``."""
-        curve = glimpse.curves[f"val_{self._objective}"].mean(axis=1)
-        best = curve.max() if self._maximize else curve.min()
+        objective = self._objectives[0]
+        curve = glimpse.curves[f"val_{objective.name}"].mean(axis=1)
+        best = objective.sign * (objective.sign * curve).min()
         return (
             f"trial {glimpse.number}: epoch {glimpse.epochs} of {glimpse.epochs_at_most}, "
-            f"{self._objective} {number(float(curve[-1]))} (best {number(float(best))})"
+            f"{objective.name} {number(float(curve[-1]))} (best {number(float(best))})"
         )
 
 
@@ -127,13 +136,13 @@ class Lines:
     def ended(self, result: TrialResult) -> None:
         """See ``View.ended``."""
         self._tally.add(result)
-        outcome = (
-            f"{result.reason}: {result.message}"
-            if result.state is State.FAILED
-            else f"{self._objective} {score_of(result)}, best epoch {result.best_epoch} of {result.epochs}"
-        )
-        if result.same_as is not None:
-            outcome += f", {result.message}"
+        parts = [str(result.reason)] if result.reason else []
+        if result.values:
+            score = f"{self._objective} {score_of(result)}"
+            parts.append(f"{score}, best epoch {result.best_epoch} of {result.epochs}")
+        if result.message is not None:
+            parts.append(result.message)
+        outcome = (": " if result.reason else ", ").join(parts)
         self._say(
             f"trial {result.number} {result.state} ({self._tally.done}/{self._tally.total}, {result.seconds:.1f} s): "
             f"{outcome} | {self._tally.in_words()}"
