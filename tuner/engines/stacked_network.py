@@ -134,7 +134,7 @@ class StackedNetwork:
                 z = z + layer.bias
             if place == BEFORE:
                 z = normalise_by(z, layer.scale, layer.shift, *moving)
-            inputs = activate(self.plan.activations[number], z)
+            inputs = activate(self.plan.activations[number], z, self.structure.activations)
             if place == AFTER:
                 inputs = normalise_by(inputs, layer.scale, layer.shift, *moving)
         return tf.matmul(inputs, last.kernel) + last.bias
@@ -184,7 +184,7 @@ class StackedNetwork:
             z = norm.value
         else:
             z = z + layer.bias
-        value, slope = activate_with_slope(self.plan.activations[number], z)
+        value, slope = activate_with_slope(self.plan.activations[number], z, self.structure.activations)
         if place == AFTER:
             norm = normalise(value, layer.scale, layer.shift, *rows)
             value = norm.value

@@ -48,7 +48,9 @@ def _train(
         if structure.decay:
             weights = weights * tf.gather(tf.gather(kept, batch), plan.fold_of_weight)
         slots = (state.first, state.second)
-        weights, *slots = update(plan.family, weights, slots, gradient, coefficients, plan.epsilon)
+        weights, *slots = update(
+            plan.family, weights, slots, gradient, coefficients, plan.epsilon, structure.families
+        )
         if structure.max_norm:
             weights = network.bounded(weights, count)
         if any(structure.batch_norm):
@@ -83,7 +85,8 @@ def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Te
     def step(chunk: Tensor, total: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = network.predict(state, tf.gather(seen.inputs, chunk))
         loss, _ = loss_of(tf.gather(seen.target, chunk), logits)
-        summed = tf.reduce_sum(loss * tf.gather(seen.weight, chunk), axis=1)
+        # Rows that are scored only may overflow; the loss of the watched ones must not know.
+        summed = tf.reduce_sum(tf.math.multiply_no_nan(loss, tf.gather(seen.weight, chunk)), axis=1)
         return chunk + 1, total + summed, outputs.write(chunk, output(logits))
 
     start = (tf.constant(0), tf.zeros([network.plan.n_folds]), tf.TensorArray(tf.float32, n_chunks))
