@@ -48,7 +48,7 @@ def _train(
         if structure.decay:
             weights = weights * tf.gather(tf.gather(kept, batch), plan.fold_of_weight)
         slots = (state.first, state.second)
-        weights, *slots = update(
+        weights, first, second = update(
             plan.family, weights, slots, gradient, coefficients, plan.epsilon, structure.families
         )
         if structure.max_norm:
@@ -59,7 +59,7 @@ def _train(
             moved = state.statistics * (1.0 - share) + statistics * share
         else:
             moved = state.statistics
-        return batch + 1, total + summed, State(weights, *slots, moved)
+        return batch + 1, total + summed, State(weights, first, second, moved)
 
     start = (tf.constant(0), tf.zeros([plan.n_folds]), state)
     _, total, state = tf.while_loop(more, step, start, parallel_iterations=1)
