@@ -53,17 +53,27 @@ def _train(
         )
         if structure.max_norm:
             weights = network.bounded(weights, count)
+        moved = state.statistics
         if any(structure.batch_norm):
-            share = tf.where(count > 0.0, 1.0 - _KEEP_STATISTICS, 0.0)
-            share = tf.gather(share, plan.fold_of_statistic)
-            moved = state.statistics * (1.0 - share) + statistics * share
-        else:
-            moved = state.statistics
+            moved = _moved(plan, moved, statistics, count)
         return batch + 1, total + summed, State(weights, first, second, moved)
 
     start = (tf.constant(0), tf.zeros([plan.n_folds]), state)
     _, total, state = tf.while_loop(more, step, start, parallel_iterations=1)
     return total, state
+
+
+def _moved(plan: Plan, moving: Tensor, batch: Tensor, count: Tensor) -> Tensor:
+    """Return the moving statistics after a step; those of a fold without rows in it stay as they are.
+
+    Args:
+        plan: the trial's numbers.
+        moving: (n_statistics,) before the step.
+        batch: (n_statistics,) of the step's rows.
+        count: (n_folds,) rows of the step.
+    """
+    share = tf.gather(tf.where(count > 0.0, 1.0 - _KEEP_STATISTICS, 0.0), plan.fold_of_statistic)
+    return moving * (1.0 - share) + batch * share
 
 
 def _penalty(plan: Plan, weights: Tensor) -> Tensor:
