@@ -7,6 +7,8 @@ import pytest
 from benchmarks.honesty import Outcome, page
 from tuner.config.sections import StudySections
 from tuner.config.study_file import load_config
+from tuner.model.mlp_parameters import PARAMETERS
+from tuner.model.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,6 +36,19 @@ def test_the_values_of_the_reference_are_the_defaults(tmp_path):
         load_config(short).canonical(), load_config(whole).canonical()
     )
     assert {line.partition(":")[0] for line in differences} == {"metrics", "search.first"}
+
+
+def test_the_reference_names_every_parameter_of_a_network_and_all_that_it_may_be():
+    text = (ROOT / "docs/study-file.md").read_text(encoding="utf-8")
+    rows = {cells[1]: cells[2] for line in text.splitlines() if len(cells := line.split("|")) == 6}
+    told = {name: values for names, values in rows.items() for name in re.findall(r"`(\w+)`", names)}
+    settings = {f"schedule_{name}" for schedule in SCHEDULES.values() for name, _ in schedule.settings}
+    assert told.keys() == PARAMETERS.keys() - settings
+    for name, parameter in PARAMETERS.items():
+        assert name in text
+        assert set(parameter.options) <= set(re.findall(r"\w+", told.get(name, "")))
+    for schedule in SCHEDULES.values():
+        assert all(f"`schedule_{name}` {default:g}" in text for name, default in schedule.settings)
 
 
 @pytest.mark.parametrize("file", ["README.md", "docs/study-file.md", "docs/review.md", "docs/honesty.md"])

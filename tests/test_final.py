@@ -2,21 +2,24 @@
 
 import json
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from tests.export.made import put_down, same_bits, trained_of, trials_of
-from tests.small import study_of
+from tests.small import study_of, write_table
 from tests.test_scored_rows import with_dataset, with_rows_changed
 from tuner.engines.base import FoldData
 from tuner.engines.choice import make_engine
-from tuner.errors import TunerError
+from tuner.errors import StudyFileError, TunerError
 from tuner.export.folder import load_model
 from tuner.final import Trained
 from tuner.model.network import plan_network
+from tuner.model.schedules import following
 from tuner.seeds import derive
 from tuner.trial import PreparedFold, prepare
 
@@ -47,6 +50,64 @@ def test_a_refit_learns_all_rows_of_the_search_for_the_epochs_that_the_folds_cho
     assert [weight.shape for weight in weights] == [weight.shape for weight in last]
     for ours, theirs in zip(weights, last, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_refits_rate_falls_when_those_of_its_folds_did_and_its_schedule_is_as_long_as_theirs(tmp_path):
+    stopping = {"patience": 3, "rows": "inner"}
+    study = study_of(tmp_path, target="amount", training={"epochs": 30, "early_stopping": stopping})
+    rate = {"optimizer": "sgd", "learning_rate": 0.2, "schedule_patience": 1}
+    results = trials_of(study, {**rate, "schedule": "plateau"}, {**rate, "schedule": "one_cycle"})
+    whole = replace(study.problem.folds[0], train=study.search_rows)
+    problem = replace(study.problem, folds=(whole,), early_stopping=None)
+    for result in results:
+        trained = trained_of(study, "refit", [result])
+        network = plan_network(result.params)
+        if "plateau" in result.params.values():
+            network = replace(network, schedule=following(network.schedule, result.curves["val_loss"]))
+            assert network.schedule.reductions[result.best_epoch - 1] > 0
+        (prepared,) = prepare(problem, result.params)
+        seed = derive(problem.seed, "final", result.number)
+        epochs = make_engine("keras").train(
+            network, problem.head, problem.loss, [prepared.data], epochs=30, seed=seed
+        )
+        last = [epoch.weights()[0] for epoch in islice(epochs, result.best_epoch)][-1]
+        (weights,) = weights_of(trained, tmp_path / f"model-{result.number}")
+        for ours, theirs in zip(weights, last, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softplus"])
+def test_a_bounded_output_is_in_the_targets_own_unit_in_scores_and_in_the_folder(tmp_path, output):
+    study = study_of(tmp_path, target="amount", training={"epochs": 8, "output": output})
+    (result,) = trials_of(study)
+    trained = trained_of(study, "folds", [result])
+    model = load_model(put_down(trained, tmp_path / "model"))
+    assert model.manifest.output == output
+    target = study.dataset.target
+    for fold, branch in zip(study.problem.folds, model.branches, strict=True):
+        inputs = branch.preprocessor.transform(study.dataset.features.iloc[fold.score])
+        outputs = branch.target_scaler.inverse(branch.network.outputs(inputs))
+        np.testing.assert_allclose(outputs, result.oof[0, fold.score], rtol=1e-5)
+        low, high = (
+            (0.0, np.inf) if output == "softplus" else (target[fold.train].min(), target[fold.train].max())
+        )
+        assert ((outputs >= low) & (outputs <= high)).all()
+    errors = [
+        root_mean_squared_error(target[fold.score], result.oof[0, fold.score]) for fold in study.problem.folds
+    ]
+    assert result.values[0] == pytest.approx(np.mean(errors))
+
+
+def test_a_positive_output_refuses_a_negative_target_with_the_line_of_its_key(tmp_path):
+    write_table(tmp_path / "table.csv")
+    frame = pd.read_csv(tmp_path / "table.csv")
+    frame.assign(amount=frame["amount"] - 5000).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(
+        StudyFileError, match=r"yaml:\d+: training.output: 'relu' is never negative, and target 'amou"
+    ):
+        study_of(tmp_path, target="amount", training={"output": "relu"})
+    with pytest.raises(StudyFileError, match=r"training.output: 'relu' is an output for regression"):
+        study_of(tmp_path, target="kind", training={"output": "relu"})
 
 
 SCOPES: dict[str, dict[str, Any]] = {

@@ -12,6 +12,7 @@ from tuner.data.columns import Kind
 from tuner.data.dataset import Dataset
 from tuner.engines.choice import ENGINES, make_engine
 from tuner.model.network import plan_network
+from tuner.records import Params
 from tuner.study import Study
 from tuner.trial import Problem, prepare
 
@@ -44,16 +45,13 @@ def with_rows_changed(dataset: Dataset, rows: np.ndarray) -> Dataset:
     return replace(dataset, features=features, target=target, weight=weight)
 
 
-def trained_weights(engine: str, problem: Problem) -> list[np.ndarray]:
-    """Return the weights of fold 0's network after two epochs."""
-    folds = [fold.data for fold in prepare(problem, PARAMS)]
+def trained_weights(engine: str, problem: Problem, params: Params = PARAMS) -> list[np.ndarray]:
+    """Return the weights of fold 0's network after four epochs."""
+    folds = [fold.data for fold in prepare(problem, params)]
     epochs = make_engine(engine).train(
-        plan_network(PARAMS), problem.head, problem.loss, folds, epochs=2, seed=5
+        plan_network(params), problem.head, problem.loss, folds, epochs=4, seed=5
     )
-    next(epochs)
-    weights = next(epochs).weights()[0]
-    epochs.close()
-    return weights
+    return [epoch.weights()[0] for epoch in epochs][-1]
 
 
 PREPROCESS: dict[str, dict[str, Any]] = {
@@ -95,6 +93,18 @@ def test_trained_weights_are_the_same_bits_whatever_the_scored_rows_hold(tmp_pat
     learnt_from = with_dataset(study, with_rows_changed(study.dataset, study.problem.folds[0].train[:3]))
     other = trained_weights(engine, learnt_from.problem)
     assert [weight.tobytes() for weight in before] != [weight.tobytes() for weight in other]
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_a_rate_on_a_plateau_does_not_know_what_the_scored_rows_hold(tmp_path, engine):
+    training = {"epochs": 4, "early_stopping": {"rows": "inner"}}
+    study = study_of(tmp_path, target="amount", training=training)
+    params = {**PARAMS, "learning_rate": 0.8, "schedule": "plateau", "schedule_patience": 1}
+    changed = with_dataset(study, with_rows_changed(study.dataset, study.problem.folds[0].score))
+    before, after = (trained_weights(engine, each.problem, params) for each in (study, changed))
+    assert [weight.tobytes() for weight in before] == [weight.tobytes() for weight in after]
+    steady = trained_weights(engine, study.problem, {**params, "schedule": "constant"})
+    assert [weight.tobytes() for weight in before] != [weight.tobytes() for weight in steady]
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,12 @@ def test_differences_are_sentences_with_the_old_and_the_new_value(tmp_path):
         "params.l2.high: 0.5 -> 0.6",
     ]
     assert StudyConfig.differences({**old, "storage": "auto"}, old) == []
+    earlier = {**old, "training": {key: old["training"][key] for key in ("loss", "epochs")}}
+    assert (
+        StudyConfig.differences(earlier, {**old, "training": {**earlier["training"], "output": "auto"}}) == []
+    )
+    changed = {**old, "training": {**earlier["training"], "output": "tanh"}}
+    assert StudyConfig.differences(earlier, changed) == ["training.output: added"]
     fewer = load(tmp_path, SMALL + "metrics: [f1]\ntraining: {early_stopping: none}\n").canonical()
     assert StudyConfig.differences(old, fewer) == ["params.l2: removed"]
     assert StudyConfig.differences(fewer, old) == ["params.l2: added"]

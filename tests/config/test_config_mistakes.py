@@ -171,6 +171,33 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
             SMALL + "task: binary\ntraining: {loss: mse}\n",
             "4: training.loss: 'mse' is not a loss for binary; one of: binary_crossentropy",
         ),
+        (
+            SMALL + "training: {output: sigmod}\n",
+            "3: training.output: 'sigmod' is not an output; one of: auto, linear, sigmoid, tanh, softplus, relu; "
+            "did you mean 'sigmoid'?",
+        ),
+        (SMALL + "training: {output: 1}\n", "3: training.output: 1 is not an output; one of: auto, "),
+        (
+            SMALL + "task: binary\ntraining: {output: tanh}\n",
+            "4: training.output: 'tanh' is an output for regression; that of binary follows from its classes: "
+            "write auto",
+        ),
+        (
+            "data: {sklearn: iris}\nsearch_space: {schedule: plateau}\ntraining:\n  epochs: 9\n",
+            "3: training.early_stopping: schedule: plateau follows the validation loss, and the scored rows must "
+            "not steer training; write early_stopping: {rows: inner}, or take plateau out of the search space",
+        ),
+        (
+            "data: {sklearn: iris}\n"
+            "search_space: {schedule: {type: choice, options: [constant, plateau]}}\n"
+            "training: {early_stopping: none}\n",
+            "3: training.early_stopping: schedule: plateau follows the validation loss, ",
+        ),
+        (
+            "data: {sklearn: iris}\nsearch_space:\n  clipnorm: 1.0\n"
+            "  clipvalue: {type: float, low: 0, high: 1}\n",
+            "2: search_space: clipnorm and clipvalue: gradients have one bound; leave out the others, or let each ",
+        ),
         (SMALL + "training: {epochs: 0}\n", "3: training.epochs: 0 is too small; at least 1"),
         (SMALL + "training: {epochs: 1.0e2}\n", "3: training.epochs: 100.0 is not a whole number"),
         (

@@ -7,13 +7,22 @@ import numpy as np
 import pytest
 
 from tests.engines.made import HEADS, N_INPUTS, made_folds
-from tuner.engines.base import FoldData, row_order
+from tuner.engines.base import FoldData, row_order, weight_seed
 from tuner.engines.keras_engine import KerasEngine
 from tuner.engines.keras_model import build_keras_model, build_optimizer, initial_weights
+from tuner.model.initializers import INITIALIZERS
 from tuner.model.losses import AUTO_LOSS, LOSSES
 from tuner.model.network import Network, plan_network
 from tuner.model.optimizers import OPTIMIZERS
 from tuner.tasks import Task
+
+
+@pytest.fixture(scope="module")
+def keras():
+    import keras
+
+    return keras
+
 
 SEED, N_EPOCHS = 11, 3
 NEAR = {"rtol": 1e-6, "atol": 1e-7}
@@ -62,6 +71,83 @@ def test_weights_after_each_epoch_are_those_of_model_fit(name):
     for epoch, expected in zip(engine, fitted(network, task, loss, fold), strict=True):
         for part, like in zip(epoch.weights()[0], expected, strict=True):
             np.testing.assert_allclose(part, like, **NEAR)
+
+
+def test_schedules_and_bounds_are_those_that_keras_is_given(keras):
+    """The model is written out here, as a user of Keras would write it."""
+    layers, constraints = keras.layers, keras.constraints
+    (fold,) = made_folds(Task.REGRESSION, (21,))
+    network = plan_network(
+        {
+            "neurons": 6,
+            "batch_norm": "after",
+            "max_norm": 0.8,
+            "clipnorm": 0.3,
+            "weight_decay": 0.1,
+            "optimizer": "adamax",
+            "learning_rate": 0.1,
+            "schedule": "cosine",
+            "batch_size": 8,
+        }
+    )
+    head = replace(HEADS[Task.REGRESSION], activation="softplus")
+    model = keras.Sequential(
+        [
+            keras.Input((N_INPUTS,)),
+            layers.Dense(6, kernel_constraint=constraints.MaxNorm(0.8)),
+            layers.Activation("relu"),
+            layers.BatchNormalization(),
+            layers.Dense(2, activation="softplus"),
+        ]
+    )
+    model.set_weights(initial_weights(network, head, N_INPUTS, seed=SEED, fold=0))
+    rate = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=3 * N_EPOCHS)
+    model.compile(keras.optimizers.Adamax(rate, weight_decay=0.1, clipnorm=0.3), "mse")
+    engine = KerasEngine().train(network, head, "mse", [fold], epochs=N_EPOCHS, seed=SEED)
+    for epoch in engine:
+        order = row_order(SEED, 0, epoch.number, 21)
+        rows = (fold.train.inputs[order], fold.train.target[order])
+        model.fit(*rows, batch_size=8, shuffle=False, verbose=0)
+        for part, like in zip(epoch.weights()[0], model.get_weights(), strict=True):
+            np.testing.assert_allclose(part, like, rtol=1e-4, atol=1e-6)
+        outputs = model.predict(fold.score.inputs, verbose=0)
+        np.testing.assert_allclose(epoch.scored, outputs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
+def test_a_rate_on_a_plateau_is_that_of_keras_callback(keras):
+    (fold,) = made_folds(Task.REGRESSION, (21,), inner=True)
+    head, n_epochs = HEADS[Task.REGRESSION], 8
+    params = {"layers": 0, "optimizer": "sgd", "batch_size": "all", "schedule": "plateau"}
+    network = plan_network({**params, "learning_rate": 0.6, "schedule_patience": 2, "schedule_factor": 0.1})
+    model = keras.Sequential([keras.Input((N_INPUTS,)), keras.layers.Dense(2)])
+    model.set_weights(initial_weights(network, head, N_INPUTS, seed=SEED, fold=0))
+    model.compile(keras.optimizers.SGD(0.6), "mse")
+    fitted = model.fit(
+        fold.train.inputs,
+        fold.train.target,
+        batch_size=21,
+        epochs=n_epochs,
+        shuffle=False,
+        validation_data=(fold.watch.inputs, fold.watch.target),
+        callbacks=[keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=2)],
+        verbose=0,
+    )
+    engine = KerasEngine().train(network, head, "mse", [fold], epochs=n_epochs, seed=SEED)
+    losses = [float(epoch.val_loss[0]) for epoch in engine]
+    np.testing.assert_allclose(losses, fitted.history["val_loss"], rtol=1e-4)
+    assert len(set(fitted.history["learning_rate"])) > 1
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_kernels_start_from_what_keras_draws_under_the_seed_of_their_fold_and_layer(keras, name):
+    network, head = plan_network({"neurons": 4, "initializer": name}), HEADS[Task.BINARY]
+    weights = initial_weights(network, head, N_INPUTS, seed=SEED, fold=1)
+    made = getattr(keras.initializers, INITIALIZERS[name].keras)
+    for layer, shape in enumerate([(N_INPUTS, 4), (4, 1)]):
+        drawn = made(seed=weight_seed(SEED, 1, layer)) if INITIALIZERS[name].seeded else made()
+        assert np.array_equal(weights[2 * layer], np.asarray(drawn(shape)))
+    assert (weights[0].std() > 0) == (name not in ("zero", "zeros"))
 
 
 def test_losses_and_outputs_are_those_of_the_model_that_the_weights_make():

@@ -6,7 +6,7 @@ import pytest
 from tuner.engines.runtime import load_tensorflow
 from tuner.export import plain_network
 from tuner.export.keras_files import open_keras, read_network, save_network
-from tuner.model.heads import make_head
+from tuner.model.heads import OUTPUTS, make_head
 from tuner.model.mlp_parameters import ACTIVATIONS
 from tuner.model.network import plan_network
 from tuner.tasks import Task
@@ -38,6 +38,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "linear model": {"layers": 0},
     "one layer": {"layers": 1, "neurons": 5, "activation": "gelu"},
     "batch norm and dropout": {"layers": 3, "neurons": 16, "batch_norm": True, "dropout": 0.3, "l2": 1e-3},
+    "batch norm after activations": {
+        "layers": 2,
+        "neurons": 5,
+        "batch_norm": "after",
+        "dropout": 0.3,
+        "max_norm": 2.0,
+        "initializer": "he_normal",
+        "initializer.1": "zeros",
+    },
     "layers of their own": {
         "layers": 2,
         "neurons.0": 3,
@@ -48,10 +57,21 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("task", sorted(Task))
-@pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_a_network_that_was_saved_gives_what_keras_gives(tmp_path, name, task):
-    head, network = make_head(task, 3, 2 if task is Task.BINARY else 4), plan_network(NETWORKS[name])
+HEADS = {
+    **{task.value: make_head(task, 3, 2 if task is Task.BINARY else 4) for task in sorted(Task)},
+    **{f"regression {output}": make_head(Task.REGRESSION, 2, 0, output) for output in OUTPUTS},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        *((name, task.value) for name in sorted(NETWORKS) for task in sorted(Task)),
+        *(("one layer", f"regression {output}") for output in OUTPUTS if output != "linear"),
+    ],
+)
+def test_a_network_that_was_saved_gives_what_keras_gives(tmp_path, name, head):
+    head, network = HEADS[head], plan_network(NETWORKS[name])
     random = np.random.default_rng(2)
     model = build_keras_model(network, head, 6)
     weights = [

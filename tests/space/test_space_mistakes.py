@@ -109,7 +109,7 @@ from tuner.yaml_lines import read_yaml
         (
             "layers: 2\nl2: {type: float, low: 0, high: 1, per: layer}",
             "3: params.l2.per: 'l2' is one value for the whole network; by layer there are: "
-            "activation, dropout, neurons",
+            "activation, dropout, initializer, neurons",
         ),
         (
             "layers: {type: int, low: 1, high: 2}\nneurons.2: 5",
@@ -128,7 +128,6 @@ from tuner.yaml_lines import read_yaml
             "2: params.layers.high: 1000 is too many; at most 100 layers",
         ),
         ("lerning_rate: 0.1", "2: params.lerning_rate: 'lerning_rate' is not a parameter; one of: layers, "),
-        ("schedule: constant", "2: params.schedule: 'schedule' belongs to a later version; this one reads: "),
         (
             "dropout: {type: float, low: 0.0, high: 1.0}",
             "2: params.dropout.high: 1.0 is not a number of at least 0",
@@ -141,7 +140,20 @@ from tuner.yaml_lines import read_yaml
             "activation: {type: choice, options: [relu, rulu]}",
             "2: params.activation.options[1]: 'rulu' is not one of: relu, ",
         ),
-        ("batch_size: 0", "2: params.batch_size: 0 is not a whole number of at least 1"),
+        ("batch_size: 0", "2: params.batch_size: 0 is not a whole number of at least 1, or 'all'"),
+        (
+            "batch_size: {type: choice, options: [16, alll]}",
+            "2: params.batch_size.options[1]: 'alll' is not a whole number of at least 1, or 'all'; did you mean",
+        ),
+        (
+            "batch_norm: befor",
+            "2: params.batch_norm: 'befor' is not true or false, or 'before', or 'after'; did",
+        ),
+        ("schedule: cosin", "2: params.schedule: 'cosin' is not one of: constant, time, "),
+        ("schedule_drop: 1.0", "2: params.schedule_drop: 1.0 is not a number above 0 and below 1"),
+        ("schedule_warmup: 0.5", "2: params.schedule_warmup: 0.5 is not a whole number of at least 0"),
+        ("max_norm: -1", "2: params.max_norm: -1 is not a number of at least 0"),
+        ("initializer: he_norml", "2: params.initializer: 'he_norml' is not one of: glorot_uniform, "),
         (
             "preprocess.numeric: {type: choice, options: [standard, robst]}",
             "2: params.preprocess.numeric.options[1]: 'robst' is not a way to scale numbers; one of: ",

@@ -27,6 +27,8 @@ class Structure:
         clip: what bounds the gradients, a name in ``CLIPS``, or None.
         max_norm: whether the norms of hidden kernels are bounded.
         decay: whether weights decay in a step of their own, as ``decays_apart`` says.
+        activations: how many of ``ACTIVATIONS`` the program chooses among.
+        families: how many families of optimizers it chooses among.
     """
 
     batch_norm: tuple[str | None, ...]
@@ -37,6 +39,8 @@ class Structure:
     clip: str | None
     max_norm: bool
     decay: bool
+    activations: int
+    families: int
 
 
 class Plan(NamedTuple):

@@ -10,9 +10,11 @@ from tuner.engines.dropout import drop_threshold
 from tuner.engines.keras_model import initial_weights
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Plan, State, Structure
-from tuner.engines.stacked_layers import ACTIVATIONS, Tensor
+from tuner.engines.stacked_layers import ACTIVATIONS, COMMON_ACTIVATIONS, Tensor
 from tuner.engines.stacked_losses import LOSSES, OUTPUTS
 from tuner.engines.stacked_optimizers import (
+    COMMON_FAMILIES,
+    N_FAMILIES,
     STACKED_OPTIMIZERS,
     decays_apart,
     family_number,
@@ -191,6 +193,10 @@ class _Layout:
 
 
 def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData]) -> Structure:
+    names = list(ACTIVATIONS)
+    rare = family_number(network.optimizer) >= COMMON_FAMILIES or any(
+        names.index(layer.activation) >= COMMON_ACTIVATIONS for layer in network.layers
+    )
     return Structure(
         batch_norm=tuple(layer.batch_norm for layer in network.layers),
         dropout=any(layer.dropout for layer in network.layers),
@@ -200,6 +206,8 @@ def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData
         clip=network.optimizer.clip.name if network.optimizer.clip else None,
         max_norm=network.max_norm > 0.0 and bool(network.layers),
         decay=decays_apart(network.optimizer),
+        activations=len(names) if rare else COMMON_ACTIVATIONS,
+        families=N_FAMILIES if rare else COMMON_FAMILIES,
     )
 
 

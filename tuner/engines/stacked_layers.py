@@ -136,34 +136,39 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = MappingPr
         "tanh_shrink": _tanh_shrink,
     }
 )
-"""Value and slope of each activation of a hidden layer, with Keras' constants."""
+"""Value and slope of each activation of a hidden layer, with Keras' constants; the common ones first."""
+
+COMMON_ACTIVATIONS = 12
+"""How many of ``ACTIVATIONS`` a program chooses among where no layer needs the others: each costs time to trace."""
 
 
-def activate(number: Tensor, z: Tensor) -> Tensor:
+def activate(number: Tensor, z: Tensor, among: int) -> Tensor:
     """Return the value of the activation at a place in ``ACTIVATIONS``.
 
     Args:
         number: a scalar, so that one program serves every activation.
         z: (n_folds, n_rows, n_units).
+        among: how many of ``ACTIVATIONS`` it may be.
     """
-    return _chosen_activation(with_slope=False)(number, z)
+    return _chosen_activation(among, with_slope=False)(number, z)
 
 
-def activate_with_slope(number: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+def activate_with_slope(number: Tensor, z: Tensor, among: int) -> tuple[Tensor, Tensor]:
     """Return value and slope of the activation at a place in ``ACTIVATIONS``; see ``activate``."""
-    return _chosen_activation(with_slope=True)(number, z)  # type: ignore[no-any-return]
+    return _chosen_activation(among, with_slope=True)(number, z)  # type: ignore[no-any-return]
 
 
 @cache
-def _chosen_activation(*, with_slope: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def _chosen_activation(among: int, *, with_slope: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the choice among ``ACTIVATIONS`` as a function that is traced once for all programs."""
+    functions = list(ACTIVATIONS.values())[:among]
 
     def choose(number: Tensor, z: Tensor) -> Tensor:
         def branch(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
             value, slope = function(z)
             return (value, slope) if with_slope else value
 
-        return tf.switch_case(number, [partial(branch, function) for function in ACTIVATIONS.values()])
+        return tf.switch_case(number, [partial(branch, function) for function in functions])
 
     signature = [tf.TensorSpec([], tf.int32), tf.TensorSpec([None] * 3)]
     return tf.function(choose, input_signature=signature, autograph=False)  # type: ignore[no-any-return]

@@ -132,10 +132,10 @@ class StackedNetwork:
             z, place = tf.matmul(inputs, layer.kernel), self.structure.batch_norm[number]
             if layer.bias is not None:
                 z = z + layer.bias
-            if place == BEFORE:
+            if moving is not None and place == BEFORE:
                 z = normalise_by(z, layer.scale, layer.shift, *moving)
-            inputs = activate(self.plan.activations[number], z)
-            if place == AFTER:
+            inputs = activate(self.plan.activations[number], z, self.structure.activations)
+            if moving is not None and place == AFTER:
                 inputs = normalise_by(inputs, layer.scale, layer.shift, *moving)
         return tf.matmul(inputs, last.kernel) + last.bias
 
@@ -184,7 +184,7 @@ class StackedNetwork:
             z = norm.value
         else:
             z = z + layer.bias
-        value, slope = activate_with_slope(self.plan.activations[number], z)
+        value, slope = activate_with_slope(self.plan.activations[number], z, self.structure.activations)
         if place == AFTER:
             norm = normalise(value, layer.scale, layer.shift, *rows)
             value = norm.value
@@ -218,16 +218,16 @@ class StackedNetwork:
         places = reversed(self.structure.batch_norm)
         for after, done, place in zip(reversed(layers[1:]), reversed(trace), places, strict=True):
             gradient = tf.matmul(gradient, after.kernel, transpose_b=True)
-            if place == AFTER:
+            if done.norm is None:
+                gradient = gradient * done.slope
+                others = [tf.reduce_sum(gradient, axis=1)]
+            elif place == BEFORE:
+                gradient, *others = normalise_backwards(gradient * done.slope, done.norm, *rows)
+            else:
                 gradient = gradient if done.mask is None else gradient * done.mask
                 gradient, *others = normalise_backwards(gradient, done.norm, *rows)
                 gradient = gradient * done.slope
                 others = [tf.reduce_sum(gradient, axis=1), *others]
-            elif place == BEFORE:
-                gradient, *others = normalise_backwards(gradient * done.slope, done.norm, *rows)
-            else:
-                gradient = gradient * done.slope
-                others = [tf.reduce_sum(gradient, axis=1)]
             parts = [_kernel_gradient(done.inputs, gradient), *others, *parts]
         return parts
 

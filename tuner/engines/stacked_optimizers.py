@@ -115,6 +115,9 @@ _FAMILIES: Mapping[str, Family] = MappingProxyType(
     }
 )
 
+N_FAMILIES, COMMON_FAMILIES = len(_FAMILIES), 4
+"""All families, and how many of them a program chooses among where no other is needed, the first ones."""
+
 N_COEFFICIENTS = max(len(family.idle) for family in _FAMILIES.values())
 """Coefficients of a step; a family that has fewer leaves the last ones at 0."""
 
@@ -254,7 +257,13 @@ def step_coefficients(
 
 
 def update(
-    family: Tensor, weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Tensor, epsilon: Tensor
+    family: Tensor,
+    weights: Tensor,
+    slots: Slots,
+    gradient: Tensor,
+    coefficients: Tensor,
+    epsilon: Tensor,
+    among: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return weights and slots after one step.
 
@@ -265,10 +274,11 @@ def update(
         gradient: of the loss with its penalties.
         coefficients: (N_COEFFICIENTS, 1), or (N_COEFFICIENTS, n_weights) where folds differ.
         epsilon: a scalar.
+        among: how many families it may be.
     """
     rows = tf.unstack(coefficients, num=N_COEFFICIENTS)
     branches = [
         lambda step=family.step: step(weights, slots, gradient, rows, epsilon)
-        for family in _FAMILIES.values()
+        for family in list(_FAMILIES.values())[:among]
     ]
     return tf.switch_case(family, branches)  # type: ignore[no-any-return]

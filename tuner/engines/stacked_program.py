@@ -48,20 +48,32 @@ def _train(
         if structure.decay:
             weights = weights * tf.gather(tf.gather(kept, batch), plan.fold_of_weight)
         slots = (state.first, state.second)
-        weights, *slots = update(plan.family, weights, slots, gradient, coefficients, plan.epsilon)
+        weights, first, second = update(
+            plan.family, weights, slots, gradient, coefficients, plan.epsilon, structure.families
+        )
         if structure.max_norm:
             weights = network.bounded(weights, count)
+        moved = state.statistics
         if any(structure.batch_norm):
-            share = tf.where(count > 0.0, 1.0 - _KEEP_STATISTICS, 0.0)
-            share = tf.gather(share, plan.fold_of_statistic)
-            moved = state.statistics * (1.0 - share) + statistics * share
-        else:
-            moved = state.statistics
-        return batch + 1, total + summed, State(weights, *slots, moved)
+            moved = _moved(plan, moved, statistics, count)
+        return batch + 1, total + summed, State(weights, first, second, moved)
 
     start = (tf.constant(0), tf.zeros([plan.n_folds]), state)
     _, total, state = tf.while_loop(more, step, start, parallel_iterations=1)
     return total, state
+
+
+def _moved(plan: Plan, moving: Tensor, batch: Tensor, count: Tensor) -> Tensor:
+    """Return the moving statistics after a step; those of a fold without rows in it stay as they are.
+
+    Args:
+        plan: the trial's numbers.
+        moving: (n_statistics,) before the step.
+        batch: (n_statistics,) of the step's rows.
+        count: (n_folds,) rows of the step.
+    """
+    share = tf.gather(tf.where(count > 0.0, 1.0 - _KEEP_STATISTICS, 0.0), plan.fold_of_statistic)
+    return moving * (1.0 - share) + batch * share
 
 
 def _penalty(plan: Plan, weights: Tensor) -> Tensor:
@@ -83,7 +95,8 @@ def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Te
     def step(chunk: Tensor, total: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = network.predict(state, tf.gather(seen.inputs, chunk))
         loss, _ = loss_of(tf.gather(seen.target, chunk), logits)
-        summed = tf.reduce_sum(loss * tf.gather(seen.weight, chunk), axis=1)
+        # Rows that are scored only may overflow; the loss of the watched ones must not know.
+        summed = tf.reduce_sum(tf.math.multiply_no_nan(loss, tf.gather(seen.weight, chunk)), axis=1)
         return chunk + 1, total + summed, outputs.write(chunk, output(logits))
 
     start = (tf.constant(0), tf.zeros([network.plan.n_folds]), tf.TensorArray(tf.float32, n_chunks))

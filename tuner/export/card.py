@@ -27,6 +27,15 @@ _WORDS = {
 }
 
 
+_BOUNDS = {
+    "sigmoid": ", never beyond those of the rows it was trained on",
+    "tanh": ", never beyond those of the rows it was trained on",
+    "softplus": ", never a negative one",
+    "relu": ", never a negative one",
+}
+"""Output activation -> what it keeps predictions from."""
+
+
 def model_card(manifest: Manifest) -> str:
     """Return a model's card as Markdown; names from data and study file are shown as text, whatever they hold."""
     parts = [*_head(manifest), *_scores(manifest), *_use(manifest), *_columns(manifest), *_limits(manifest)]
@@ -44,7 +53,8 @@ def _head(manifest: Manifest) -> Iterator[str]:
     study, targets = manifest.study, manifest.target_names
     yield f"# Model of the study {plain(study.name)}\n"
     listed = ", ".join(map(plain, targets[:MOST_LISTED]))
-    yield f"A model for tables, made by tuner. It predicts **{listed}**: {_WORDS[manifest.task]}."
+    bounds = _BOUNDS.get(manifest.output, "")
+    yield f"A model for tables, made by tuner. It predicts **{listed}**: {_WORDS[manifest.task]}{bounds}."
     yield f"It is {_KINDS[manifest.kind]}.\n"
     if manifest.classes:
         listed = ", ".join(map(plain, manifest.classes[:MOST_LISTED]))

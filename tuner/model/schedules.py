@@ -68,7 +68,7 @@ def _cosine_restarts(settings: Mapping[str, float], time: np.ndarray, total: flo
 def _one_cycle(settings: Mapping[str, float], time: np.ndarray, total: float) -> np.ndarray:
     turn = (1.0 - _CYCLE_TAIL) / 2.0
     places = np.array([0.0, turn, 2.0 * turn, 1.0]) * total
-    return np.interp(time, places, [_CYCLE_START, 1.0, _CYCLE_START, _CYCLE_END])
+    return np.asarray(np.interp(time, places, [_CYCLE_START, 1.0, _CYCLE_START, _CYCLE_END]))
 
 
 SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
