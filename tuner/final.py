@@ -31,7 +31,16 @@ from tuner.model.network import MODELS
 from tuner.records import Member
 from tuner.search.pruning import Bar
 from tuner.seeds import derive
-from tuner.trial import Course, PreparedFold, Problem, TrialTask, divergence, plan_of, prepare_rows
+from tuner.trial import (
+    Course,
+    PreparedFold,
+    Problem,
+    TrialTask,
+    divergence,
+    network_of,
+    plan_of,
+    prepare_rows,
+)
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
 """Whose versions a model's outputs depend on."""
@@ -145,7 +154,7 @@ def _on_all_rows(problem: Problem, plan: FinalPlan, member: Member) -> list[Trai
     )
     (n_epochs,) = member.epochs
     epochs = make_engine(problem.engine).train(
-        MODELS[problem.model].plan(member.params),
+        network_of(problem, member.params),
         problem.head,
         problem.loss,
         [prepared.data],

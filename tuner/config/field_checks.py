@@ -187,18 +187,6 @@ def _test(value: object) -> float | str:
     return float(value)
 
 
-def _datetime(value: object) -> str | tuple[str, ...]:
-    if isinstance(value, str) and value in ("auto", "none"):
-        return value
-    if not isinstance(value, list) or not value:
-        known = ", ".join(NAMES["preprocess.datetime"].now)
-        raise ValueError(f"{shown(value)} is not auto, none or a list of parts; the parts are: {known}")
-    for part in value:
-        if (problem := NAMES["preprocess.datetime"].problem(part)) is not None:
-            raise ValueError(problem)
-    return _texts(value)
-
-
 def _space(value: object) -> object:
     if not isinstance(value, dict) and not (isinstance(value, str) and value):
         raise ValueError(f"{shown(value)} is not a name, a path or a mapping of parameters")
@@ -264,7 +252,6 @@ def _finite(value: object) -> float:
 
 
 _METRIC_NAMES = {"enum": list(METRICS)}
-_PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
 TEXT = Checked(_text, {"type": "string", "minLength": 1})
 TEXT_LIST = Checked(_texts, {**TEXTS, "uniqueItems": True})
@@ -275,7 +262,6 @@ HOOK_NAME = Checked(_hook, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$
 TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
 )
-DATETIME = Checked(_datetime, {"anyOf": [{"enum": ["auto", "none"]}, _PARTS]})
 SPACE = Checked(_space, {"type": ["string", "object"]})
 OBJECTIVE = Checked(
     _objective,

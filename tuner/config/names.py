@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
+from tuner.data.choices import (
+    BALANCES,
+    CATEGORICAL,
+    DATE_PARTS,
+    MISSING_CATEGORICAL,
+    MISSING_NUMERIC,
+    SCALERS,
+)
 from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
 from tuner.errors import nearest
@@ -60,6 +67,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "preprocess.datetime": Names("a part of a date", tuple(DATE_PARTS)),
         "preprocess.missing.numeric": Names("a way to fill missing numbers", tuple(MISSING_NUMERIC)),
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
+        "preprocess.balance": Names("a way to balance classes", tuple(BALANCES)),
         "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
         "training.loss": Names("a loss", ("auto", *LOSSES), (*sorted(LATER_LOSSES), HOOK)),
         "training.engine": Names("an engine", ("auto", *ENGINES)),
@@ -78,9 +86,6 @@ NAMES: Mapping[str, Names] = MappingProxyType(
 
 LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
-        "preprocess.select": ("none",),
-        "preprocess.balance": ("none",),
-        "preprocess.augment": ("none",),
         "constraints": ("none", {}),
     }
 )
@@ -88,11 +93,3 @@ LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
 
 EXTRAS: Mapping[str, str] = MappingProxyType({"cmaes": "cmaes", "gp": "torch"})
 """The samplers that need a package which is not installed with tuner; the extra has the sampler's name."""
-
-SEARCHABLE_PREPROCESS = (
-    "preprocess.numeric",
-    "preprocess.categorical",
-    "preprocess.missing.numeric",
-    "preprocess.missing.categorical",
-)
-"""The preprocessing that a search space may hold, under these names."""

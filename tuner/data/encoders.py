@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tuner.data.choices import DATE_PARTS
-from tuner.data.columns import FLOAT32_MAX, Column, to_categories
+from tuner.data.columns import FLOAT32_MAX, Column, Kind, to_categories
 from tuner.data.dates import date_part
 
 MOST_ONEHOT = 100
@@ -34,6 +34,10 @@ class Block(Protocol):
 
     def input_names(self) -> tuple[str, ...]:
         """Return (n_inputs,) names, after ``fit``."""
+        ...
+
+    def groups(self) -> tuple[int, ...]:
+        """Return for each of the (n_inputs,) inputs which category of the block it tells of; -1 for a number."""
         ...
 
 
@@ -119,6 +123,11 @@ class NumericBlock:
         """Return the columns' names."""
         return tuple(column.name for column in self.columns)
 
+    def groups(self) -> tuple[int, ...]:
+        """Return -1 for a number; a truth value is a category."""
+        places = enumerate(self.columns)
+        return tuple(-1 if column.kind is Kind.NUMERIC else place for place, column in places)
+
 
 class IndicatorBlock:
     """1 where a number is missing, else 0; for the columns that lack values in the data set."""
@@ -138,6 +147,10 @@ class IndicatorBlock:
     def input_names(self) -> tuple[str, ...]:
         """Return ``<column> is missing``."""
         return tuple(f"{column.name} is missing" for column in self.columns)
+
+    def groups(self) -> tuple[int, ...]:
+        """Return a category for each column."""
+        return tuple(range(len(self.columns)))
 
 
 class OrdinalBlock:
@@ -172,6 +185,10 @@ class OrdinalBlock:
     def input_names(self) -> tuple[str, ...]:
         """Return the columns' names."""
         return tuple(column.name for column in self.columns)
+
+    def groups(self) -> tuple[int, ...]:
+        """Return a category for each column."""
+        return tuple(range(len(self.columns)))
 
 
 class OneHotBlock:
@@ -249,23 +266,29 @@ class OneHotBlock:
             names += own
         return tuple(names)
 
+    def groups(self) -> tuple[int, ...]:
+        """Return one category for all inputs of a column."""
+        return tuple(place for place, width in enumerate(self.widths()) for _ in range(width))
+
 
 class DateBlock:
     """Parts of dates: one that recurs as a sine and a cosine, one that only grows (the year) standardised.
 
-    A missing date is 0 in all of them.
+    A part whose values have names (the part of the day) becomes a column of 0 and 1 for each. Where parts are not to
+    be cyclic, those that recur are standardised numbers as well. A missing date is 0 in all of them.
 
     Attributes:
-        mean_: the mean of each growing part, by (column, part).
+        mean_: the mean of each standardised part, by (column, part).
         scale_: its standard deviation, 1 where that is 0.
     """
 
     mean_: dict[tuple[str, str], float]
     scale_: dict[tuple[str, str], float]
 
-    def __init__(self, columns: Sequence[Column], parts: str | Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[Column], parts: str | Sequence[str], *, cyclic: bool) -> None:
         self.columns = tuple(columns)
         self.parts = parts
+        self.cyclic = cyclic
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return each (column, part) that is used."""
@@ -277,14 +300,25 @@ class DateBlock:
             for part in (column.parts if isinstance(self.parts, str) else self.parts)
         ]
 
+    def period(self, part: str) -> int | None:
+        """Return how many values a part has until it starts again; None where it is no sine and cosine."""
+        return DATE_PARTS[part].period if self.cyclic else None
+
+    def growing(self) -> list[tuple[str, str]]:
+        """Return each (column, part) that is standardised."""
+        return [
+            (name, part)
+            for name, part in self.pairs()
+            if self.period(part) is None and not DATE_PARTS[part].labels
+        ]
+
     def fit(self, frame: pd.DataFrame) -> Self:
-        """Learn mean and standard deviation of growing parts."""
+        """Learn mean and standard deviation of standardised parts."""
         self.mean_, self.scale_ = {}, {}
-        for name, part in self.pairs():
-            if DATE_PARTS[part].period is None:
-                values = date_part(frame[name], part).dropna().to_numpy(np.float64)
-                self.mean_[name, part] = float(values.mean()) if len(values) else 0.0
-                self.scale_[name, part] = float(values.std()) or 1.0 if len(values) else 1.0
+        for name, part in self.growing():
+            values = date_part(frame[name], part).dropna().to_numpy(np.float64)
+            self.mean_[name, part] = float(values.mean()) if len(values) else 0.0
+            self.scale_[name, part] = float(values.std()) or 1.0 if len(values) else 1.0
         return self
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
@@ -292,8 +326,12 @@ class DateBlock:
         inputs: list[np.ndarray] = []
         for name, part in self.pairs():
             values = date_part(frame[name], part).to_numpy(np.float64)
-            period = DATE_PARTS[part].period
-            if period is None:
+            period = self.period(part)
+            if DATE_PARTS[part].labels:
+                inputs += [
+                    (values == place).astype(np.float64) for place in range(len(DATE_PARTS[part].labels))
+                ]
+            elif period is None:
                 inputs.append((values - self.mean_[name, part]) / self.scale_[name, part])
             else:
                 angle = values * (2 * np.pi / period)
@@ -303,9 +341,19 @@ class DateBlock:
         return values
 
     def input_names(self) -> tuple[str, ...]:
-        """Return ``<column> year`` for a growing part, else ``<column> month sine`` and ``... cosine``."""
-        names: list[str] = []
-        for name, part in self.pairs():
-            waves = ("",) if DATE_PARTS[part].period is None else (" sine", " cosine")
-            names += [f"{name} {part}{wave}" for wave in waves]
-        return tuple(names)
+        """Return ``<column> year``, ``<column> month sine`` and ``... cosine``, or ``<column> partofday=night``."""
+        return tuple(f"{name} {part}{end}" for name, part in self.pairs() for end in self._endings(part))
+
+    def groups(self) -> tuple[int, ...]:
+        """Return one category for the named values of a part, -1 for numbers."""
+        return tuple(
+            place if DATE_PARTS[part].labels else -1
+            for place, (_, part) in enumerate(self.pairs())
+            for _ in self._endings(part)
+        )
+
+    def _endings(self, part: str) -> tuple[str, ...]:
+        """Return what the names of a part's inputs end with."""
+        if labels := DATE_PARTS[part].labels:
+            return tuple(f"={label}" for label in labels)
+        return ("",) if self.period(part) is None else (" sine", " cosine")

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tuner.errors import TunerError, nearest
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.heads import Head
 from tuner.model.optimizers import OPTIMIZERS, OptimizerPlan, plan_optimizer
 from tuner.model.parameters import Parameter, ParameterKind
@@ -151,6 +152,7 @@ class Network:
         optimizer: how it is trained.
         batch_size: rows of one step, at least 1.
         initializer: of the kernels, by its Keras name; biases start at 0.
+        augment: how training batches are varied.
     """
 
     layers: tuple[Layer, ...]
@@ -159,6 +161,7 @@ class Network:
     optimizer: OptimizerPlan
     batch_size: int
     initializer: str = "glorot_uniform"
+    augment: Augment = NO_AUGMENT
 
     @property
     def structure(self) -> Structure:
