@@ -11,6 +11,7 @@ import pytest
 from tests.engines.made import HEADS, LENGTHS, made_folds
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import ENGINES, make_engine
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.losses import AUTO_LOSS
 from tuner.model.network import ACTIVATIONS, plan_network
 from tuner.model.optimizers import OPTIMIZERS
@@ -33,6 +34,7 @@ class Case:
     lengths: tuple[int, ...] = LENGTHS
     weighted: bool = False
     inner: bool = False
+    augment: Augment = NO_AUGMENT
 
 
 def _layers(key: str, *values: ParamValue) -> dict[str, ParamValue]:
@@ -78,6 +80,11 @@ CASES: dict[str, Case] = {
     "folds in time order": Case({**TWO_LAYERS, **DROPOUT, "optimizer": "nadam"}, lengths=(6, 12, 18, 33)),
     "weights": Case({**TWO_LAYERS, **DROPOUT}, weighted=True),
     "watched rows that are not scored": Case({**TWO_LAYERS, **BATCH_NORM}, weighted=True, inner=True),
+    "noise": Case(TWO_LAYERS, augment=Augment(noise=0.3)),
+    "mixup": Case({**TWO_LAYERS, **BATCH_NORM}, weighted=True, augment=Augment(mixup=0.4)),
+    "mixup, noise, dropout": Case(
+        {**TWO_LAYERS, **DROPOUT}, Task.REGRESSION, "mae", augment=Augment(noise=0.1, mixup=0.2)
+    ),
     "binary": Case(TWO_LAYERS, Task.BINARY, weighted=True),
     "multilabel": Case(TWO_LAYERS, Task.MULTILABEL, weighted=True),
     **{
@@ -104,7 +111,7 @@ def trained(engine: str, name: str) -> tuple[Seen, ...]:
 
 def train(engine: str, case: Case, folds: tuple[FoldData, ...]) -> tuple[Seen, ...]:
     loss = case.loss or AUTO_LOSS[case.task]
-    network = plan_network(case.params)
+    network = replace(plan_network(case.params), augment=case.augment)
     epochs = make_engine(engine).train(network, HEADS[case.task], loss, folds, epochs=N_EPOCHS, seed=11)
     return tuple(Seen(epoch, epoch.weights()) for epoch in epochs)
 
@@ -133,7 +140,9 @@ def test_curves_outputs_and_weights_are_those_of_plain_keras_in_every_epoch(engi
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", ["optimizer nadam", "batch norm, dropout, penalties"])
+@pytest.mark.parametrize(
+    "name", ["optimizer nadam", "batch norm, dropout, penalties", "mixup, noise, dropout"]
+)
 def test_the_same_training_again_gives_the_same_bits(engine, name):
     case = CASES[name]
     assert_equal_to_the_bit(trained(engine, name), train(engine, case, made_folds(case.task, case.lengths)))
