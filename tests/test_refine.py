@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, mutual_info_classif
 
-from tests.small import PARAMS, study_of
+from tests.small import PARAMS, study_of, task_of
 from tests.test_scored_rows import with_dataset, with_rows_changed
 from tuner.data.choices import BALANCES
 from tuner.errors import StudyFileError, TunerError
 from tuner.seeds import derive
 from tuner.study import Study
-from tuner.trial import PreparedFold, network_of, plan_of, prepare, prepare_by, prepare_rows
+from tuner.trial import PreparedFold, evaluate, network_of, plan_of, prepare, prepare_by, prepare_rows
 
 REFINED: dict[str, dict[str, Any]] = {
     "k": {"select": {"k": 4}},
@@ -151,6 +151,21 @@ def test_trials_that_differ_in_augmentation_alone_share_their_folds(tmp_path):
     study = study_of(tmp_path)
     folds = [prepare(study.problem, {**PARAMS, "preprocess.augment.noise": noise}) for noise in (0.1, 0.2)]
     assert folds[0] is folds[1]
+
+
+@pytest.mark.parametrize("engine", ["stacked", "keras"])
+def test_a_trial_gives_the_same_bits_whatever_was_prepared_before_it(tmp_path, engine):
+    refined = {"select": {"k": 5}, "balance": "smote", "augment": {"noise": 0.1, "mixup": 0.3}}
+    study = study_of(tmp_path, preprocess=refined, training={"epochs": 2, "engine": engine})
+    task = task_of(study)
+    evaluate(task_of(study, 1, **{"preprocess.balance": "none", "preprocess.select.k": 9}))
+    first, again = evaluate(task), evaluate(replace(task, problem=replace(study.problem)))
+    assert first.message is None
+    assert first.oof.tobytes() == again.oof.tobytes()
+    assert first.curve == again.curve
+    assert first.parameters == 5 * 4 + 4 + 4 * 3 + 3
+    plain = evaluate(task_of(study, **{"preprocess.augment.noise": 0.0, "preprocess.augment.mixup": 0.0}))
+    assert plain.oof.tobytes() != first.oof.tobytes()
 
 
 # What cannot work is said before any training

@@ -204,12 +204,12 @@ def _augment(config: StudyConfig) -> Augment:
 
 def _preprocess_plan(config: StudyConfig) -> PreprocessPlan:
     section = config.preprocess
-    dates = section.datetime if isinstance(section.datetime, dict) else {"parts": section.datetime}
+    dates = section.datetime if isinstance(section.datetime, dict) else {}
     select = {} if isinstance(section.select, str) else section.select
     return PreprocessPlan(
         numeric=section.numeric,
         categorical=section.categorical,
-        datetime=dates["parts"],
+        datetime=dates.get("parts", section.datetime),
         cyclic=dates.get("cyclic", True),
         select_k=None if "k" not in select else int(select["k"]),
         select_variance=select.get("variance"),

@@ -66,7 +66,7 @@ def test_what_asks_for_nothing_leaves_a_recorded_study_as_it_was(tmp_path):
         ("balance", "[smote]", "a list is not a way to balance classes"),
         ("augment", "mixup", "'mixup' is neither none nor {noise: ...} or {mixup: ...}"),
         ("augment", "{noise: .inf}", "noise: inf is not a number of at least 0"),
-        ("augment", "{mixup: alot}", "mixup: 'alot' is not a number of at least 0"),
+        ("augment", "{mixup: alot}", "mixup: 'alot' is not a number of at least 0 and below 1000"),
         ("augment", "{nois: 1}", "'nois' is unknown; it has: noise, mixup; did you mean 'noise'?"),
         ("augment", "{images: {flip: horizontal}}", "'images' is not available in this version"),
         ("datetime", "{part: [month]}", "'part' is unknown; it has: parts, cyclic; did you mean 'parts'?"),

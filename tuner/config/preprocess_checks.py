@@ -19,7 +19,9 @@ NUMBERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter("select.k", ParameterKind.INT, None, "How many inputs are kept.", low=1),
             Parameter("select.variance", ParameterKind.FLOAT, None, "What a variance must exceed.", low=0),
             Parameter("augment.noise", ParameterKind.FLOAT, None, "Standard deviation of noise.", low=0),
-            Parameter("augment.mixup", ParameterKind.FLOAT, None, "Both numbers of mixup's Beta.", low=0),
+            Parameter(
+                "augment.mixup", ParameterKind.FLOAT, None, "Both numbers of mixup's Beta.", low=0, below=1000
+            ),
         )
     }
 )

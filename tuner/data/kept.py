@@ -7,11 +7,15 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
+MOST_RESULTS = 32
+"""However small they are."""
+
 
 class Kept(Generic[Key, Value]):
     """The results that were asked for last.
 
-    The latest one is kept whatever its size; the others as long as all together stay within the bytes.
+    The latest one is kept whatever its size; the others as long as all together stay within the bytes, and are no more
+    than ``MOST_RESULTS``.
     """
 
     def __init__(self, most_bytes: int, size_of: Callable[[Value], int]) -> None:
@@ -25,7 +29,7 @@ class Kept(Generic[Key, Value]):
         self.values[key] = value
         self.values.move_to_end(key)
         total = sum(map(self.size_of, self.values.values()))
-        while total > self.most_bytes and len(self.values) > 1:
+        while len(self.values) > 1 and (total > self.most_bytes or len(self.values) > MOST_RESULTS):
             _, dropped = self.values.popitem(last=False)
             total -= self.size_of(dropped)
         return value

@@ -10,7 +10,8 @@ import pandas as pd
 
 from tuner.data.choices import CATEGORICAL, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS, resolve
 from tuner.data.columns import FLOAT32_MAX, Column, Kind
-from tuner.data.encoders import Block, DateBlock, IndicatorBlock, NumericBlock, most_frequent
+from tuner.data.date_encoder import DateBlock
+from tuner.data.encoders import Block, IndicatorBlock, NumericBlock, most_frequent
 from tuner.data.select import keep
 from tuner.errors import DataError
 

@@ -16,9 +16,9 @@ from sklearn.preprocessing import (
 
 from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
 from tuner.data.columns import Column
+from tuner.data.date_encoder import DateBlock
 from tuner.data.encoders import (
     Block,
-    DateBlock,
     IndicatorBlock,
     NumericBlock,
     OneHotBlock,
