@@ -200,3 +200,9 @@ def test_a_task_that_turns_out_to_have_no_classes_cannot_be_balanced(tmp_path):
 def test_a_variance_that_no_input_has_is_refused(tmp_path):
     with pytest.raises(TunerError, match=r"no inputs are left: .* lower preprocess\.select\.variance"):
         study_of(tmp_path, preprocess={"select": {"variance": 50}})
+    searched = {
+        "layers": 1,
+        "preprocess.select.variance": {"type": "float", "low": 0, "high": 60, "default": 0},
+    }
+    with pytest.raises(TunerError, match=r"none of 14 has a variance above 60"):
+        study_of(tmp_path, search_space=searched)

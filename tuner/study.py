@@ -23,6 +23,9 @@ from tuner.space.ranges import ChoiceParam, Constant
 from tuner.tasks import Task
 from tuner.trial import Problem, prepare, prepare_by
 
+VARIANCE = "preprocess.select.variance"
+"""The parameter under which, when it is large, no input is left."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
@@ -167,9 +170,12 @@ def _check_objective(
 
 
 def _check_preparation(config: StudyConfig, problem: Problem) -> None:
-    """Refuse what would fail in every trial; what is prepared here is kept for trial 0."""
+    """Refuse what would fail in every trial, or in some by its variance; what is kept last is for trial 0."""
+    variance = config.space.params.get(VARIANCE)
+    strictest = () if variance is None else (config.space.complete({VARIANCE: variance.largest}),)
     try:
-        prepare(problem, config.space.default())
+        for params in (*strictest, config.space.default()):
+            prepare(problem, params)
     except DataError as error:
         raise TunerError(f"{config.path}: {error}") from None
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tuner.config.schema import schema
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.errors import StudyFileError
 
@@ -89,6 +90,18 @@ def test_a_task_without_classes_cannot_be_balanced(tmp_path, task):
         StudyFileError, match=rf":3: preprocess\.balance: 'smote' balances classes, and {task} has no"
     ):
         load(tmp_path, f"{SMALL}preprocess: {{balance: smote}}\ntask: {task}\n")
+
+
+def test_the_schema_describes_the_numbers_and_the_names():
+    section = schema()["$defs"]["PreprocessSection"]["properties"]
+    for key, numbers in (("select", ["k", "variance"]), ("augment", ["noise", "mixup"])):
+        nothing, mapping = section[key]["anyOf"]
+        assert nothing == {"const": "none"}
+        assert list(mapping["properties"]) == numbers
+        assert mapping["additionalProperties"] is False
+        assert section[key]["default"] == "none"
+    assert section["balance"]["enum"] == ["none", "class_weight", "oversample", "undersample", "smote"]
+    assert "partofday" in section["datetime"]["anyOf"][1]["items"]["enum"]
 
 
 def test_preprocessing_may_be_searched(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tuner.data.choices import BALANCES, resolve
 
@@ -85,7 +86,8 @@ def smote(rows: Learnt, seed: int) -> Learnt:
     if present.min() == present.max():
         return rows
     coded = _Coded(rows, min(NEIGHBOURS, int(present.min()) - 1))
-    values, label = coded.sampler(seed).fit_resample(coded.values, rows.label)
+    with threadpool_limits(1):  # a worker has one core, and neighbours at equal distances one order
+        values, label = coded.sampler(seed).fit_resample(coded.values, rows.label)
     n_rows = len(rows.label)  # the rows themselves come first
     totals, counts = np.bincount(rows.label, rows.weight), np.bincount(rows.label)
     made = label[n_rows:]
