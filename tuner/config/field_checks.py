@@ -10,10 +10,10 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from tuner.config.names import HOOK, LATER_KEYS, NAMES
+from tuner.errors import shown
 from tuner.model.metrics import METRICS
 from tuner.records import Params
 from tuner.search.url import url_problem
-from tuner.space.ranges import shown
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")

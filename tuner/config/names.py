@@ -17,13 +17,12 @@ from tuner.data.choices import (
 )
 from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.export.kinds import EXPORTS
 from tuner.model.losses import LATER_LOSSES, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
 from tuner.model.network import MODELS
 from tuner.search.pruning import PRUNERS
-from tuner.space.ranges import shown
 from tuner.tasks import Task
 
 HOOK = "module:function"

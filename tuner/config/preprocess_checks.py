@@ -7,10 +7,9 @@ from typing import Any
 from tuner.config.field_checks import Checked
 from tuner.config.names import NAMES
 from tuner.data.choices import DATETIME_WORDS
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.model.parameters import Parameter, ParameterKind
 from tuner.records import ParamValue
-from tuner.space.ranges import shown
 
 NUMBERS: Mapping[str, Parameter] = MappingProxyType(
     {

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.records import ParamValue
 
 
@@ -58,12 +58,12 @@ class Parameter:
     def problem(self, value: object) -> str | None:
         """Return what is wrong with a value in one phrase, or None where it is allowed."""
         if self.kind is ParameterKind.BOOL:
-            return None if isinstance(value, bool) else f"{_shown(value)} is not {self.domain}"
+            return None if isinstance(value, bool) else f"{shown(value)} is not {self.domain}"
         if self.kind is ParameterKind.CHOICE:
             if isinstance(value, str) and value in self.options:
                 return None
-            return f"{_shown(value)} is not {self.domain}{nearest(value, self.options)}"
-        return None if self._is_number_inside(value) else f"{_shown(value)} is not {self.domain}"
+            return f"{shown(value)} is not {self.domain}{nearest(value, self.options)}"
+        return None if self._is_number_inside(value) else f"{shown(value)} is not {self.domain}"
 
     def _is_number_inside(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -73,10 +73,3 @@ class Parameter:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.below is None else self.below
         return (low < value if self.above else low <= value) and value < high
-
-
-def _shown(value: object) -> str:
-    """Return a value as a study file would write it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}'" if isinstance(value, str) else str(value)
