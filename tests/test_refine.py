@@ -153,10 +153,9 @@ def test_trials_that_differ_in_augmentation_alone_share_their_folds(tmp_path):
     assert folds[0] is folds[1]
 
 
-@pytest.mark.parametrize("engine", ["stacked", "keras"])
-def test_a_trial_gives_the_same_bits_whatever_was_prepared_before_it(tmp_path, engine):
+def test_a_trial_gives_the_same_bits_whatever_was_prepared_before_it(tmp_path):
     refined = {"select": {"k": 5}, "balance": "smote", "augment": {"noise": 0.1, "mixup": 0.3}}
-    study = study_of(tmp_path, preprocess=refined, training={"epochs": 2, "engine": engine})
+    study = study_of(tmp_path, preprocess=refined, training={"epochs": 2})
     task = task_of(study)
     evaluate(task_of(study, 1, **{"preprocess.balance": "none", "preprocess.select.k": 9}))
     first, again = evaluate(task), evaluate(replace(task, problem=replace(study.problem)))
