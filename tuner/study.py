@@ -97,7 +97,6 @@ def open_study(config: StudyConfig) -> Study:
         seed=seed,
         augment=_augment(config),
     )
-    _check_balance(config, problem)
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
     return Study(config, problem, search_rows, test_rows, splits)
@@ -170,10 +169,11 @@ def _check_objective(
 
 
 def _check_preparation(config: StudyConfig, problem: Problem) -> None:
-    """Refuse what would fail in every trial, or in some by its variance; what is kept last is for trial 0."""
+    """Refuse what would fail in every trial, or in some by how they prepare; what is kept last is for trial 0."""
     variance = config.space.params.get(VARIANCE)
     strictest = () if variance is None else (config.space.complete({VARIANCE: variance.largest}),)
     try:
+        _check_balance(config, problem)
         for params in (*strictest, config.space.default()):
             prepare(problem, params)
     except DataError as error:
@@ -190,7 +190,7 @@ def _check_balance(config: StudyConfig, problem: Problem) -> None:
     for key, method in ways:
         if (obstacle := balance_problem(method, problem.dataset.task)) is not None:
             raise config.problem(key, obstacle)
-        if not problem.dataset.task.has_classes:
+        if method == "none":
             continue
         for number, fold in enumerate(prepare_by(problem, problem.preprocess.bare)):
             single = too_few(method, problem.dataset.target[fold.learnt])
