@@ -18,10 +18,11 @@ from tuner.engines.choice import make_engine
 from tuner.errors import StudyFileError, TunerError
 from tuner.export.folder import load_model
 from tuner.final import Trained
+from tuner.model.augment import Augment
 from tuner.model.network import plan_network
 from tuner.model.schedules import following
 from tuner.seeds import derive
-from tuner.trial import PreparedFold, prepare
+from tuner.trial import PreparedFold, prepare, prepare_rows
 
 
 def weights_of(trained: Trained, folder) -> list[list[np.ndarray]]:
@@ -108,6 +109,39 @@ def test_a_positive_output_refuses_a_negative_target_with_the_line_of_its_key(tm
         study_of(tmp_path, target="amount", training={"output": "relu"})
     with pytest.raises(StudyFileError, match=r"training.output: 'relu' is an output for regression"):
         study_of(tmp_path, target="kind", training={"output": "relu"})
+
+
+def test_a_refit_chooses_balances_and_varies_as_its_trial_did_and_predicts_from_all_columns(tmp_path):
+    refined = {"select": {"k": 6}, "balance": "smote", "augment": {"noise": 0.1, "mixup": 0.2}}
+    study = study_of(tmp_path, target="yes", preprocess=refined, training={"epochs": 3})
+    (result,) = trials_of(study)
+    trained = trained_of(study, "refit", [result])
+    problem = study.problem
+    prepared = prepare_rows(
+        problem,
+        problem.preprocess,
+        train=study.search_rows,
+        watched=study.search_rows[:1],
+        scored=study.test_rows,
+        seed=derive(problem.seed, "final", "preprocess"),
+    )
+    counts = np.bincount(prepared.data.train.target[:, 0].astype(int))
+    assert counts[0] == counts[1] > len(study.search_rows) / 2
+    epochs = make_engine("stacked").train(
+        replace(plan_network(result.params), augment=Augment(noise=0.1, mixup=0.2)),
+        problem.head,
+        problem.loss,
+        [prepared.data],
+        epochs=result.best_epoch,
+        seed=derive(problem.seed, "final", 0),
+    )
+    *_, last = ((epoch.weights()[0], epoch.scored) for epoch in epochs)
+    (weights,) = weights_of(trained, tmp_path / "model")
+    assert all(map(same_bits, weights, last[0]))
+    model = load_model(tmp_path / "model")
+    assert model.branches[0].preprocessor.input_names == prepared.preprocessor.input_names
+    outputs = model.outputs(study.dataset.features.iloc[study.test_rows])
+    np.testing.assert_allclose(outputs, last[1], rtol=1e-4, atol=1e-6)
 
 
 SCOPES: dict[str, dict[str, Any]] = {

@@ -9,14 +9,14 @@ from tuner.constraints import Kept, check_bounds, count_kept
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.growth import check_continues
-from tuner.model.network import MODELS, count_parameters
+from tuner.model.network import count_parameters
 from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
 from tuner.study import Study, open_study
 from tuner.tracking.mlflow_store import connect, find_experiment
-from tuner.trial import prepare
+from tuner.trial import network_of, prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def check_study(config: StudyConfig) -> CheckReport:
 def _try(study: Study, name: str, params: Params) -> NetworkCheck:
     problem = study.problem
     engine = make_engine(problem.engine)
-    network = MODELS[problem.model].plan(params)
+    network = network_of(problem, params)
     folds = [_first_batch(fold.data, network.batch_size) for fold in prepare(problem, params)]
     n_inputs = folds[0].train.inputs.shape[1]
     started = time.perf_counter()

@@ -41,6 +41,7 @@ from tuner.trial import (
     TrialTask,
     divergence,
     most_epochs,
+    network_of,
     plan_of,
     prepare_rows,
 )
@@ -159,7 +160,7 @@ def _on_all_rows(problem: Problem, plan: FinalPlan, member: Member) -> list[Trai
         seed=derive(problem.seed, "final", "preprocess"),
     )
     (n_epochs,) = member.epochs
-    network = MODELS[problem.model].plan(member.params)
+    network = network_of(problem, member.params)
     if member.trial in plan.losses:
         network = replace(network, schedule=following(network.schedule, plan.losses[member.trial]))
     epochs = make_engine(problem.engine).train(

@@ -18,7 +18,7 @@ from tuner.errors import TunerError
 from tuner.search.storage import Header
 from tuner.study import Study
 
-LIBRARIES = ("tuner", "tensorflow", "keras", "numpy", "scikit-learn", "pandas", "optuna")
+LIBRARIES = ("tuner", "tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "pandas", "optuna")
 """Whose versions a result's bits depend on."""
 
 _CPU_NUMBERS = (("family", "cpu family"), ("model", "model"))

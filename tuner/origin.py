@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.config.study_file import StudyConfig, load_config
-from tuner.errors import TunerError
+from tuner.errors import TunerError, shown
 from tuner.records import Params, key_of
 from tuner.search.storage import Header, StudyStore
-from tuner.space.ranges import Constant, shown
+from tuner.space.ranges import Constant
 from tuner.space.space import SearchSpace
 from tuner.summary import summarise
 

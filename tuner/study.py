@@ -6,11 +6,14 @@ import numpy as np
 
 from tuner.config.cross_checks import output_problem
 from tuner.config.study_file import StudyConfig
+from tuner.data.balance import too_few
+from tuner.data.choices import balance_problem
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import COSTS, LATENCY, PARAMETERS, Bound, Goals, Objective, objective_of
 from tuner.model.heads import POSITIVE_OUTPUTS, Head, make_head
@@ -18,8 +21,12 @@ from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
+from tuner.space.ranges import ChoiceParam, Constant
 from tuner.tasks import Task
-from tuner.trial import Problem, prepare
+from tuner.trial import Problem, prepare, prepare_by
+
+VARIANCE = "preprocess.select.variance"
+"""The parameter under which, when it is large, no input is left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +106,7 @@ def open_study(config: StudyConfig) -> Study:
         model=config.training.model,
         seed=seed,
         goals=Goals(others, _bounds(config)),
+        augment=_augment(config),
     )
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
@@ -205,19 +213,57 @@ def _check_objective(
 
 
 def _check_preparation(config: StudyConfig, problem: Problem) -> None:
-    """Refuse what would fail in every trial; what is prepared here is kept for trial 0."""
+    """Refuse what would fail in every trial, or in some by how they prepare; what is kept last is for trial 0."""
+    variance = config.space.params.get(VARIANCE)
+    strictest = () if variance is None else (config.space.complete({VARIANCE: variance.largest}),)
     try:
-        prepare(problem, config.space.default())
+        _check_balance(config, problem)
+        for params in (*strictest, config.space.default()):
+            prepare(problem, params)
     except DataError as error:
         raise TunerError(f"{config.path}: {error}") from None
 
 
+def _check_balance(config: StudyConfig, problem: Problem) -> None:
+    """Refuse a way to balance classes, also one that only some trials try, which cannot work with these folds."""
+    ways = [("preprocess.balance", config.preprocess.balance)]
+    searched = config.space.params.get("preprocess.balance")
+    if isinstance(searched, ChoiceParam | Constant):
+        options = searched.options if isinstance(searched, ChoiceParam) else (searched.value,)
+        ways = [("params.preprocess.balance", str(option)) for option in options]
+    for key, method in ways:
+        if (obstacle := balance_problem(method, problem.dataset.task)) is not None:
+            raise config.problem(key, obstacle)
+        if method == "none":
+            continue
+        for number, fold in enumerate(prepare_by(problem, problem.preprocess.bare)):
+            single = too_few(method, problem.dataset.target[fold.learnt])
+            if single is not None:
+                raise config.problem(
+                    key,
+                    f"'{method}' needs two rows of each class to make up others between them, and class "
+                    f"'{problem.dataset.classes[single]}' has one among the training rows of fold {number}; use "
+                    "oversample or class_weight, or fewer folds",
+                )
+
+
+def _augment(config: StudyConfig) -> Augment:
+    section = config.preprocess.augment
+    return NO_AUGMENT if isinstance(section, str) else Augment(**section)
+
+
 def _preprocess_plan(config: StudyConfig) -> PreprocessPlan:
     section = config.preprocess
+    dates = section.datetime if isinstance(section.datetime, dict) else {}
+    select = {} if isinstance(section.select, str) else section.select
     return PreprocessPlan(
         numeric=section.numeric,
         categorical=section.categorical,
-        datetime=section.datetime,
+        datetime=dates.get("parts", section.datetime),
+        cyclic=dates.get("cyclic", True),
+        select_k=None if "k" not in select else int(select["k"]),
+        select_variance=select.get("variance"),
+        balance=section.balance,
         missing_numeric=section.missing.numeric,
         missing_categorical=section.missing.categorical,
         indicator=section.missing.indicator,

@@ -5,26 +5,31 @@ import traceback
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tuner.data.choices import DATETIME_WORDS
 from tuner.data.dataset import Dataset
 from tuner.data.folds import Fold
 from tuner.data.inner import split_off
+from tuner.data.kept import Kept
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.export.costs import weighed
 from tuner.glimpses import EVERY_S, Glimpses, Heard, unheard
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
 from tuner.model.metrics import METRICS
-from tuner.model.network import MODELS, count_parameters
+from tuner.model.network import MODELS, Network, count_parameters
 from tuner.records import Params, Reason, State, TrialResult
+from tuner.refine import refine
 from tuner.search.pruning import Bar
 from tuner.search.stopping import EarlyStopping, Watch
 from tuner.seeds import derive
@@ -34,6 +39,8 @@ INNER_SHARE = 0.15
 
 REFERENCE = 0
 """The default configuration, which all others are compared with: it is trained even where it breaks a bound."""
+MOST_PREPARED = 256 * 2**20
+"""Bytes of prepared folds that are kept for trials with the same preprocessing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +53,7 @@ class Problem:
         n_repeats: how often the rows were split into folds.
         head: the end of every network.
         preprocess: how columns become inputs, where a trial's parameters do not say.
+        augment: how training batches are varied, where a trial's parameters do not say.
         loss: a name in ``LOSSES``.
         metrics: names in ``METRICS``; the first is the objective, or the first of several.
         epochs: the most epochs, where a trial's parameters do not say.
@@ -69,6 +77,7 @@ class Problem:
     model: str
     seed: int
     goals: Goals = NO_GOALS
+    augment: Augment = NO_AUGMENT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,12 +108,14 @@ class PreparedFold:
 
     Attributes:
         data: the rows of the fold.
+        learnt: row numbers of ``data.train`` in the data set, before classes are balanced.
         watched: row numbers of ``data.watch`` in the data set.
         preprocessor: fitted on the training rows.
         target_scaler: undoes the scaling of a regression target; None where the target is not scaled.
     """
 
     data: FoldData
+    learnt: np.ndarray
     watched: np.ndarray
     preprocessor: Preprocessor
     target_scaler: TargetScaler | None
@@ -133,17 +144,29 @@ def prepare(problem: Problem, params: Params) -> tuple[PreparedFold, ...]:
 
     The result is kept for the next trial with the same preprocessing.
     """
-    return _prepare(problem, plan_of(problem, params))
+    return prepare_by(problem, plan_of(problem, params))
 
 
 def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
     """Return how a trial turns columns into inputs: as the study does, but for what its parameters say."""
-    own = {
-        name.removeprefix("preprocess.").replace(".", "_"): value
+    own = _own(params, "preprocess.", but="preprocess.augment.")
+    if own.get("datetime", "auto") not in DATETIME_WORDS:
+        own["datetime"] = (own["datetime"],)
+    return replace(problem.preprocess, **own)
+
+
+def network_of(problem: Problem, params: Params) -> Network:
+    """Return the plan of a trial's networks, and of how their batches are varied."""
+    augment = replace(problem.augment, **_own(params, "preprocess.augment."))
+    return replace(MODELS[problem.model].plan(params), augment=augment)
+
+
+def _own(params: Params, prefix: str, but: str = "\0") -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix).replace(".", "_"): value
         for name, value in params.items()
-        if name.startswith("preprocess.")
+        if name.startswith(prefix) and not name.startswith(but)
     }
-    return replace(problem.preprocess, **own)  # type: ignore[arg-type]
 
 
 def most_epochs(problem: Problem, params: Params) -> int:
@@ -153,23 +176,49 @@ def most_epochs(problem: Problem, params: Params) -> int:
 
 def width_of(problem: Problem, params: Params) -> int:
     """Return how many inputs a trial's networks have."""
-    return _width(problem, plan_of(problem, params))
+    return _width(problem, replace(plan_of(problem, params), balance="none"))
 
 
 def parameters_of(problem: Problem, params: Params) -> int:
     """Return how many trainable weights each of a trial's networks has."""
-    return count_parameters(MODELS[problem.model].plan(params), width_of(problem, params), problem.head)
+    return count_parameters(network_of(problem, params), width_of(problem, params), problem.head)
 
 
 @lru_cache(maxsize=256)
 def _width(problem: Problem, plan: PreprocessPlan) -> int:
-    width: int = _prepare(problem, plan)[0].data.train.inputs.shape[1]
+    width: int = prepare_by(problem, plan)[0].data.train.inputs.shape[1]
     return width
 
 
-@lru_cache(maxsize=4)
+def prepare_by(problem: Problem, plan: PreprocessPlan) -> tuple[PreparedFold, ...]:
+    """Return what each fold's network reads by a plan; see ``prepare``."""
+    return _PREPARED.get((problem, plan), partial(_prepare, problem, plan))
+
+
 def _prepare(problem: Problem, plan: PreprocessPlan) -> tuple[PreparedFold, ...]:
-    return tuple(_prepare_fold(problem, plan, fold) for fold in problem.folds)
+    if plan == plan.bare:
+        return tuple(_prepare_fold(problem, plan, fold) for fold in problem.folds)
+    bare = zip(problem.folds, prepare_by(problem, plan.bare), strict=True)
+    return tuple(
+        _refined(problem, plan, prepared, derive(problem.seed, "preprocess", fold.number))
+        for fold, prepared in bare
+    )
+
+
+def _refined(problem: Problem, plan: PreprocessPlan, fold: PreparedFold, seed: int) -> PreparedFold:
+    target = problem.dataset.target[fold.learnt]
+    data, preprocessor = refine(
+        fold.data, fold.preprocessor, plan, target=target, head=problem.head, seed=seed
+    )
+    return replace(fold, data=data, preprocessor=preprocessor)
+
+
+def _size(folds: tuple[PreparedFold, ...]) -> int:
+    parts = [rows for fold in folds for rows in (fold.data.train, fold.data.watch, fold.data.score)]
+    return sum(rows.inputs.nbytes for rows in parts)
+
+
+_PREPARED: Kept[tuple[Problem, PreprocessPlan], tuple[PreparedFold, ...]] = Kept(MOST_PREPARED, _size)
 
 
 def _prepare_fold(problem: Problem, plan: PreprocessPlan, fold: Fold) -> PreparedFold:
@@ -218,7 +267,8 @@ def prepare_rows(
 
     score = rows(scored)
     watch = score if watched is scored else rows(watched)
-    return PreparedFold(FoldData(rows(train), watch, score), watched, preprocessor, scaler)
+    bare = PreparedFold(FoldData(rows(train), watch, score), train, watched, preprocessor, scaler)
+    return bare if plan == plan.bare else _refined(problem, plan, bare, seed)
 
 
 @lru_cache(maxsize=32)
@@ -252,7 +302,7 @@ class Course:
     def run(self, blank: TrialResult, glimpses: Glimpses) -> TrialResult:
         """Train until the last epoch, early stopping, pruning or divergence; nothing where a bound is broken."""
         problem, n_inputs = self.problem, self.folds[0].data.train.inputs.shape[1]
-        network = MODELS[problem.model].plan(self.task.params)
+        network = network_of(problem, self.task.params)
         blank = weighed(blank, problem.goals, network, n_inputs, problem.head)
         if not blank.feasible and self.task.number != REFERENCE:
             return replace(blank, state=State.PRUNED, curves={})
@@ -275,7 +325,7 @@ class Course:
         """Yield the epochs of the fold networks; the same task yields the same ones to the bit."""
         problem, task = self.problem, self.task
         return make_engine(problem.engine).train(
-            MODELS[problem.model].plan(task.params),
+            network_of(problem, task.params),
             problem.head,
             problem.loss,
             [fold.data for fold in self.folds],

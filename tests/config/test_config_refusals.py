@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from tuner.config.names import EXTRAS, LATER_KEYS, NAMES
+from tuner.config.names import EXTRAS, NAMES
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.engines.choice import ENGINES
 from tuner.errors import StudyFileError
@@ -48,7 +48,6 @@ def test_a_sampler_of_one_objective_is_refused_with_several(tmp_path):
             for key, names in NAMES.items()
             for name in names.later
         ),
-        *((key, "{k: 20}", "not available in this version; leave it out, or write ") for key in LATER_KEYS),
         ("training.model", "my_nets:wide", "'my_nets:wide' is not available in this version; it has: mlp"),
     ],
 )
@@ -58,13 +57,6 @@ def test_what_a_later_version_brings_is_refused(tmp_path, key, value, sentence):
     [found] = problems_of(tmp_path, SMALL + line)
     assert found.startswith(f"study.yaml:3: {key}: ")
     assert sentence in found
-
-
-@pytest.mark.parametrize("key", LATER_KEYS)
-def test_the_value_that_asks_for_nothing_is_accepted(tmp_path, key):
-    section, _, name = key.rpartition(".")
-    value = LATER_KEYS[key][0]
-    load(tmp_path, SMALL + (f"{section}: {{{name}: {value}}}\n" if section else f"{name}: {value}\n"))
 
 
 def test_the_names_a_study_file_takes_are_those_that_work():

@@ -11,6 +11,7 @@ import pytest
 from tests.engines.made import HEADS, LENGTHS, made_folds
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import ENGINES, make_engine
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.losses import AUTO_LOSS
 from tuner.model.mlp_parameters import ACTIVATIONS
 from tuner.model.network import plan_network
@@ -35,6 +36,7 @@ class Case:
     weighted: bool = False
     inner: bool = False
     output: str | None = None
+    augment: Augment = NO_AUGMENT
 
 
 def _layers(key: str, *values: ParamValue) -> dict[str, ParamValue]:
@@ -145,6 +147,11 @@ CASES: dict[str, Case] = {
     "folds in time order": Case({**TWO_LAYERS, **DROPOUT, "optimizer": "nadam"}, lengths=(6, 12, 18, 33)),
     "weights": Case({**TWO_LAYERS, **DROPOUT}, weighted=True),
     "watched rows that are not scored": Case({**TWO_LAYERS, **BATCH_NORM}, weighted=True, inner=True),
+    "noise": Case(TWO_LAYERS, augment=Augment(noise=0.3)),
+    "mixup": Case({**TWO_LAYERS, **BATCH_NORM}, weighted=True, augment=Augment(mixup=0.4)),
+    "mixup, noise, dropout": Case(
+        {**TWO_LAYERS, **DROPOUT}, Task.REGRESSION, "mae", augment=Augment(noise=0.1, mixup=0.2)
+    ),
     "binary": Case(TWO_LAYERS, Task.BINARY, weighted=True),
     "multilabel": Case(TWO_LAYERS, Task.MULTILABEL, weighted=True),
     **{
@@ -175,7 +182,7 @@ def trained(engine: str, name: str) -> tuple[Seen, ...]:
 
 def train(engine: str, case: Case, folds: tuple[FoldData, ...]) -> tuple[Seen, ...]:
     loss = case.loss or AUTO_LOSS[case.task]
-    network, head = plan_network(case.params), HEADS[case.task]
+    network, head = replace(plan_network(case.params), augment=case.augment), HEADS[case.task]
     head = replace(head, activation=case.output or head.activation)
     epochs = make_engine(engine).train(network, head, loss, folds, epochs=N_EPOCHS, seed=11)
     return tuple(Seen(epoch, epoch.weights()) for epoch in epochs)
@@ -205,7 +212,9 @@ def test_curves_outputs_and_weights_are_those_of_plain_keras_in_every_epoch(engi
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", ["optimizer nadam", "batch norm, dropout, penalties"])
+@pytest.mark.parametrize(
+    "name", ["optimizer nadam", "batch norm, dropout, penalties", "mixup, noise, dropout"]
+)
 def test_the_same_training_again_gives_the_same_bits(engine, name):
     case = CASES[name]
     assert_equal_to_the_bit(trained(engine, name), train(engine, case, made_folds(case.task, case.lengths)))

@@ -218,9 +218,72 @@ def test_each_part_of_a_date_is_as_wide_as_its_names_and_a_missing_one_is_zero(p
     columns, frame = described(day=pd.to_datetime(["2024-02-29 12:30:15", None, "2025-07-01 23:59:59"]))
     preprocessor = Preprocessor(columns, PreprocessPlan(datetime=(part,)), 3).fit(frame)
     inputs = preprocessor.transform(frame)
-    assert inputs.shape[1] == len(preprocessor.input_names) == (1 if part == "year" else 2)
+    width = {"year": 1, "partofday": 4}.get(part, 2)
+    assert inputs.shape[1] == len(preprocessor.input_names) == width
     assert np.abs(inputs[0] - inputs[2]).max() > 0
     assert not inputs[1].any()
+
+
+def test_the_part_of_the_day_is_one_of_four() -> None:
+    hours = pd.date_range("2024-01-01", periods=24, freq="h")
+    columns, frame = described(moment=hours)
+    preprocessor = Preprocessor(columns, PreprocessPlan(datetime=("partofday",)), 3).fit(frame)
+    names = ("night", "morning", "afternoon", "evening")
+    assert preprocessor.input_names == tuple(f"moment partofday={name}" for name in names)
+    np.testing.assert_array_equal(preprocessor.transform(frame).argmax(axis=1), np.repeat(range(4), 6))
+    np.testing.assert_array_equal(preprocessor.transform(frame).sum(axis=1), 1)
+    np.testing.assert_array_equal(preprocessor.groups(), [0, 0, 0, 0])
+
+
+def test_parts_of_dates_may_be_numbers_rather_than_waves() -> None:
+    days = pd.date_range("2023-01-05", periods=60, freq="9D")
+    columns, frame = described(day=days)
+    plan = PreprocessPlan(datetime=("month", "dayofweek", "year", "partofday"), cyclic=False)
+    preprocessor = Preprocessor(columns, plan, 3).fit(frame.iloc[:40])
+    assert preprocessor.input_names[:4] == ("day month", "day dayofweek", "day year", "day partofday=night")
+    numbers = np.column_stack([days.month, days.day_of_week, days.year])
+    expected = StandardScaler().fit(numbers[:40]).transform(numbers)
+    np.testing.assert_allclose(preprocessor.transform(frame)[:, :3], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pd.Series(pd.date_range("2024-03-30 20:00", periods=30, freq="h", tz="Europe/Berlin")),
+        pd.Series(pd.date_range("2024-03-30 20:00", periods=30, freq="h", tz="Europe/Berlin")).map(str),
+    ],
+    ids=["zone", "texts with offsets on both sides of summer time"],
+)
+def test_moments_with_a_zone_are_read_in_utc(moments: pd.Series) -> None:
+    column, clean = describe(moments.rename("moment"))
+    assert column.kind is Kind.DATETIME
+    inputs = prepare((column,), clean.to_frame(), datetime=("hour",))
+    hours = (19 + np.arange(30)) % 24  # Berlin is an hour ahead in winter
+    np.testing.assert_allclose(inputs[:, 0], np.sin(2 * np.pi * hours / 24), atol=1e-6)
+
+
+def test_inputs_that_tell_of_one_category_have_one_group() -> None:
+    columns, frame = described(
+        x=[1.5, None, 3.0], truth=[True, False, True], size=["s", "m", None], city=["a", "b", "c"]
+    )
+    preprocessor = Preprocessor(columns, PreprocessPlan(indicator=True), 3).fit(frame)
+    assert preprocessor.input_names[0] == "x"
+    assert preprocessor.groups().tolist() == [-1, 0, 1, 1, 1, 2, 2, 2, 3]
+    assert preprocessor.keeping(np.array([8, 3, -1, 0])).groups().tolist() == [3, 1, -1, -1]
+    ordinal = Preprocessor(columns, PreprocessPlan(categorical="ordinal"), 3).fit(frame)
+    assert ordinal.groups().tolist() == [-1, 0, 1, 2]
+
+
+def test_a_preprocessor_may_keep_some_of_its_inputs() -> None:
+    columns, frame = described(a=NUMBERS[:, 0], b=NUMBERS[:, 1], c=NUMBERS[:, 2])
+    whole = Preprocessor(columns, PreprocessPlan(), 3).fit(frame)
+    some = whole.keeping(np.array([2, -1, 0]))
+    assert some.input_names == ("c", "unused 1", "a")
+    assert (some.n_inputs, whole.n_inputs) == (3, 3)
+    inputs = whole.transform(frame)
+    np.testing.assert_array_equal(
+        some.transform(frame), np.column_stack([inputs[:, 2], 0 * inputs[:, 1], inputs[:, 0]])
+    )
 
 
 def test_dates_may_be_left_out_but_not_everything() -> None:

@@ -25,6 +25,9 @@ PLANS: dict[str, dict[str, Any]] = {
     "robust, no dates": {"numeric": "robust", "datetime": "none"},
     "robust_clip": {"numeric": "robust_clip"},
     "unscaled": {"numeric": "none", "missing": {"numeric": "zero"}},
+    "dates as numbers, part of the day": {
+        "datetime": {"parts": ["month", "year", "partofday"], "cyclic": False}
+    },
 }
 
 
@@ -45,6 +48,24 @@ def test_a_preprocessor_that_went_through_json_gives_the_same_bits(tmp_path, nam
     assert scaler is None
     assert again.input_names == preprocessor.input_names
     assert same_bits(again.transform(study.dataset.features), preprocessor.transform(study.dataset.features))
+
+
+def test_inputs_that_were_left_out_stay_left_out_through_json(tmp_path):
+    study = study_of(tmp_path)
+    preprocessor = fitted(study).keeping(np.array([4, -1, 0]))
+    text = to_file(preprocessor, None).model_dump_json(exclude_none=True)
+    again, _ = from_file(PreprocessFile.model_validate_json(text), study.dataset.columns)
+    assert again.input_names == preprocessor.input_names
+    assert same_bits(again.transform(study.dataset.features), preprocessor.transform(study.dataset.features))
+
+
+def test_a_file_of_a_version_without_selection_and_plain_parts_is_read(tmp_path):
+    study = study_of(tmp_path)
+    file = json.loads(to_file(fitted(study), None).model_dump_json(exclude_none=True))
+    del file["plan"]["cyclic"]
+    assert "kept" not in file
+    again, _ = from_file(PreprocessFile.model_validate_json(json.dumps(file)), study.dataset.columns)
+    assert same_bits(again.transform(study.dataset.features), fitted(study).transform(study.dataset.features))
 
 
 def test_a_target_scaler_that_went_through_json_gives_the_same_bits(tmp_path):
@@ -76,6 +97,9 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "an unknown scaler": (lambda file: file["plan"].update(numeric="os.system"), "not known to this version"),
     "a narrow scaler": (lambda file: file["scaler"].update(mean_=[0.0]), "scaler.mean_: of shape"),
     "a ragged scaler": (lambda file: file["scaler"].update(mean_=[[0.0], [1.0, 2.0]]), "different lengths"),
+    "an input twice": (lambda file: file.update(kept=[1, 1]), "kept: not distinct places of 14 inputs"),
+    "an input outside": (lambda file: file.update(kept=[0, 14]), "kept: not distinct places of 14 inputs"),
+    "no input kept": (lambda file: file.update(kept=[-1]), "kept: not distinct places of 14 inputs"),
     "a narrow target": (
         lambda file: file.update(target={"mean": [1.0, 2.0], "scale": [1.0]}),
         "target.scale",

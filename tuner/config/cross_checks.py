@@ -7,9 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tuner.config.names import EXTRAS, NAMES, ONE_OBJECTIVE, SEARCHABLE_PREPROCESS
+from tuner.config.names import EXTRAS, NAMES, ONE_OBJECTIVE
+from tuner.config.preprocess_checks import SEARCHABLE, searched_problem
 from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem
+from tuner.data.choices import balance_problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
@@ -130,6 +132,8 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
         )
     if task is not None and (problem := output_problem(study.training.output, task)) is not None:
         yield ("training", "output"), problem
+    if task is not None and (problem := balance_problem(study.preprocess.balance, task)) is not None:
+        yield ("preprocess", "balance"), problem
     if task not in (None, Task.BINARY) and study.positive is not None:
         yield ("positive",), f"only a binary task has a positive label; the task is {task}"
 
@@ -203,17 +207,15 @@ def domain_of(model: str) -> Domain:
     parameters = MODELS[model].parameters
 
     def problem_of_name(name: str) -> str | None:
-        if name in SEARCHABLE_PREPROCESS:
+        if name in SEARCHABLE:
             return None
         if name.startswith("preprocess."):
-            known = ", ".join(SEARCHABLE_PREPROCESS)
+            known = ", ".join(SEARCHABLE)
             return f"'{name}' cannot be searched; of preprocessing there is: {known}"
         return name_problem(name, parameters)
 
     def problem_of_value(name: str, value: ParamValue) -> str | None:
-        return (
-            NAMES[name].problem(value) if name in SEARCHABLE_PREPROCESS else parameters[name].problem(value)
-        )
+        return searched_problem(name, value) if name in SEARCHABLE else parameters[name].problem(value)
 
     layered = frozenset(name for name, parameter in parameters.items() if parameter.per_layer)
     return Domain(problem_of_name, problem_of_value, layered)

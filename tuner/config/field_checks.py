@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from tuner.config.names import HOOK, LATER_KEYS, NAMES
+from tuner.config.names import HOOK, NAMES
+from tuner.errors import shown
 from tuner.model.goals import COSTS
 from tuner.model.metrics import METRICS
 from tuner.records import Params
 from tuner.search.url import url_problem
-from tuner.space.ranges import shown
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
@@ -84,18 +84,6 @@ def named(key: str) -> Checked:
         return str(value)
 
     return Checked(check, {"enum": [str(name) for name in NAMES[key].now]})
-
-
-def later(key: str) -> Checked:
-    """Return the check of a key that only a later version reads."""
-    nothing = LATER_KEYS[key]
-
-    def check(value: object) -> str:
-        if value not in nothing:
-            raise ValueError(f"not available in this version; leave it out, or write {nothing[0]}")
-        return str(nothing[0])
-
-    return Checked(check, {"enum": list(nothing)})
 
 
 def timeout_seconds(value: object) -> float | None:
@@ -188,18 +176,6 @@ def _test(value: object) -> float | str:
     return float(value)
 
 
-def _datetime(value: object) -> str | tuple[str, ...]:
-    if isinstance(value, str) and value in ("auto", "none"):
-        return value
-    if not isinstance(value, list) or not value:
-        known = ", ".join(NAMES["preprocess.datetime"].now)
-        raise ValueError(f"{shown(value)} is not auto, none or a list of parts; the parts are: {known}")
-    for part in value:
-        if (problem := NAMES["preprocess.datetime"].problem(part)) is not None:
-            raise ValueError(problem)
-    return _texts(value)
-
-
 def _space(value: object) -> object:
     if not isinstance(value, dict) and not (isinstance(value, str) and value):
         raise ValueError(f"{shown(value)} is not a name, a path or a mapping of parameters")
@@ -278,7 +254,6 @@ def _above_0(value: object) -> float:
 
 
 _METRIC_NAMES = {"enum": list(METRICS)}
-_PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
 TEXT = Checked(_text, {"type": "string", "minLength": 1})
 TEXT_LIST = Checked(_texts, {**TEXTS, "uniqueItems": True})
@@ -289,7 +264,6 @@ HOOK_NAME = Checked(_hook, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$
 TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
 )
-DATETIME = Checked(_datetime, {"anyOf": [{"enum": ["auto", "none"]}, _PARTS]})
 SPACE = Checked(_space, {"type": ["string", "object"]})
 OBJECTIVE = Checked(
     _objective,

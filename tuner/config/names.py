@@ -7,17 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
+from tuner.data.choices import (
+    BALANCES,
+    CATEGORICAL,
+    DATE_PARTS,
+    MISSING_CATEGORICAL,
+    MISSING_NUMERIC,
+    SCALERS,
+)
 from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.export.kinds import EXPORTS
 from tuner.model.heads import AUTO_OUTPUT, OUTPUTS
 from tuner.model.losses import LATER_LOSSES, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
 from tuner.model.network import MODELS
 from tuner.search.pruners import PRUNERS
-from tuner.space.ranges import shown
 from tuner.tasks import Task
 
 HOOK = "module:function"
@@ -61,6 +67,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "preprocess.datetime": Names("a part of a date", tuple(DATE_PARTS)),
         "preprocess.missing.numeric": Names("a way to fill missing numbers", tuple(MISSING_NUMERIC)),
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
+        "preprocess.balance": Names("a way to balance classes", tuple(BALANCES)),
         "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
         "training.loss": Names("a loss", ("auto", *LOSSES), (*sorted(LATER_LOSSES), HOOK)),
         "training.output": Names("an output", (AUTO_OUTPUT, *OUTPUTS)),
@@ -78,25 +85,8 @@ NAMES: Mapping[str, Names] = MappingProxyType(
 )
 """The keys that take a name."""
 
-LATER_KEYS: Mapping[str, tuple[object, ...]] = MappingProxyType(
-    {
-        "preprocess.select": ("none",),
-        "preprocess.balance": ("none",),
-        "preprocess.augment": ("none",),
-    }
-)
-"""Keys whose function a later version brings, and the values that ask for nothing."""
-
 EXTRAS: Mapping[str, str] = MappingProxyType({"cmaes": "cmaes", "gp": "torch"})
 """The samplers that need a package which is not installed with tuner; the extra has the sampler's name."""
 
 ONE_OBJECTIVE = frozenset({"cmaes"})
 """The samplers that know one objective only."""
-
-SEARCHABLE_PREPROCESS = (
-    "preprocess.numeric",
-    "preprocess.categorical",
-    "preprocess.missing.numeric",
-    "preprocess.missing.categorical",
-)
-"""The preprocessing that a search space may hold, under these names."""

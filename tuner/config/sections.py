@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_serializer
 
 from tuner.config import field_checks as check
-from tuner.config.field_checks import later, named
+from tuner.config.field_checks import named
+from tuner.config.preprocess_checks import AUGMENT, DATETIME, SELECT
 from tuner.records import Params
 
 
@@ -65,16 +66,17 @@ class PreprocessSection(Section):
     """How numbers are scaled."""
     categorical: Annotated[str, named("preprocess.categorical")] = "onehot"
     """How categories become numbers."""
-    datetime: Annotated[str | tuple[str, ...], check.DATETIME] = "auto"
-    """What is read off a date: auto (the parts that vary), none, or a list of parts."""
+    datetime: Annotated[str | tuple[str, ...] | dict[str, Any], DATETIME] = "auto"
+    """What is read off a date: auto (the parts that vary), none, a list of parts, or {parts: ..., cyclic: false}."""
     missing: MissingSection = MissingSection()
     """What stands in for missing values."""
-    select: Annotated[str, later("preprocess.select")] = "none"
-    """Which features are kept."""
-    balance: Annotated[str, later("preprocess.balance")] = "none"
-    """How unequal classes are balanced."""
-    augment: Annotated[str, later("preprocess.augment")] = "none"
-    """How training rows are varied."""
+    select: Annotated[str | dict[str, float], SELECT] = "none"
+    """Which inputs are kept: none (all), {k: 20} (those that tell the most of the target), {variance: 0.0} (those that
+    vary more)."""
+    balance: Annotated[str, named("preprocess.balance")] = "none"
+    """How unequal classes are made to count alike, in the training rows of each fold."""
+    augment: Annotated[str | dict[str, float], AUGMENT] = "none"
+    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta)."""
 
 
 class ConstraintsSection(Section):

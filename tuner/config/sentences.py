@@ -7,8 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tuner.errors import nearest
-from tuner.space.ranges import shown
+from tuner.errors import nearest, shown
 from tuner.yaml_lines import KeyPath
 
 Problem = tuple[KeyPath, str]

@@ -17,10 +17,9 @@ from tuner.config.cross_checks import domain_of, section_problems, space_problem
 from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
-from tuner.errors import StudyFileError, nearest
+from tuner.errors import StudyFileError, nearest, shown
 from tuner.records import Params
 from tuner.search.url import complete_url
-from tuner.space.ranges import shown
 from tuner.space.space import SearchSpace
 from tuner.space.space_file import Domain, parse_space, space_names, spaces_folder
 from tuner.yaml_lines import KeyPath, YamlFile, dotted, read_yaml

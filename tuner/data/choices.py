@@ -9,6 +9,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
+from tuner.tasks import Task
+
 SCALERS: Mapping[str, str] = MappingProxyType(
     {
         "standard": "tuner.data.scalers:standard",
@@ -57,10 +59,12 @@ class DatePart:
         read: a function of a pandas Series of points in time.
         period: how many values until it starts again, so that it becomes a sine and a cosine; None for
             a number that only grows, which is standardised.
+        labels: the names of its values 0, 1, ..., of which each becomes a column of 0 and 1; () for a number.
     """
 
     read: Callable[[Any], Any]
     period: int | None
+    labels: tuple[str, ...] = ()
 
 
 DATE_PARTS: Mapping[str, DatePart] = MappingProxyType(
@@ -75,6 +79,9 @@ DATE_PARTS: Mapping[str, DatePart] = MappingProxyType(
         "hour": DatePart(lambda dates: dates.dt.hour, 24),
         "minute": DatePart(lambda dates: dates.dt.minute, 60),
         "second": DatePart(lambda dates: dates.dt.second, 60),
+        "partofday": DatePart(
+            lambda dates: dates.dt.hour // 6, None, ("night", "morning", "afternoon", "evening")
+        ),
     }
 )
 """The names in a list under ``preprocess.datetime``."""
@@ -84,6 +91,29 @@ AUTO_DATE_PARTS = ("year", "month", "day", "dayofweek", "hour", "minute", "secon
 
 DATETIME_WORDS = ("auto", "none")
 """What ``preprocess.datetime`` may be instead of a list."""
+
+BALANCES: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "tuner.data.balance:unchanged",
+        "class_weight": "tuner.data.balance:class_weight",
+        "oversample": "tuner.data.balance:oversample",
+        "undersample": "tuner.data.balance:undersample",
+        "smote": "tuner.data.balance:smote",
+    }
+)
+"""``preprocess.balance`` -> a function ``(Learnt, seed) -> Learnt`` of ``tuner.data.balance``."""
+
+
+def balance_problem(method: str, task: Task) -> str | None:
+    """Return why classes cannot be balanced in one phrase, or None.
+
+    Args:
+        method: a key of ``BALANCES``.
+        task: what the target asks for.
+    """
+    if method == "none" or task.has_classes:
+        return None
+    return f"'{method}' balances classes, and {task} has no single class in a row; write none"
 
 
 def resolve(place: str) -> Any:

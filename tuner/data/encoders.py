@@ -10,9 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 import pandas as pd
 
-from tuner.data.choices import DATE_PARTS
-from tuner.data.columns import FLOAT32_MAX, Column, to_categories
-from tuner.data.dates import date_part
+from tuner.data.columns import FLOAT32_MAX, Column, Kind, to_categories
 
 MOST_ONEHOT = 100
 """Columns that one data column may become, besides the one for missing values."""
@@ -34,6 +32,10 @@ class Block(Protocol):
 
     def input_names(self) -> tuple[str, ...]:
         """Return (n_inputs,) names, after ``fit``."""
+        ...
+
+    def groups(self) -> tuple[int, ...]:
+        """Return for each of the (n_inputs,) inputs which category of the block it tells of; -1 for a number."""
         ...
 
 
@@ -119,6 +121,11 @@ class NumericBlock:
         """Return the columns' names."""
         return tuple(column.name for column in self.columns)
 
+    def groups(self) -> tuple[int, ...]:
+        """Return -1 for a number; a truth value is a category."""
+        places = enumerate(self.columns)
+        return tuple(-1 if column.kind is Kind.NUMERIC else place for place, column in places)
+
 
 class IndicatorBlock:
     """1 where a number is missing, else 0; for the columns that lack values in the data set."""
@@ -138,6 +145,10 @@ class IndicatorBlock:
     def input_names(self) -> tuple[str, ...]:
         """Return ``<column> is missing``."""
         return tuple(f"{column.name} is missing" for column in self.columns)
+
+    def groups(self) -> tuple[int, ...]:
+        """Return a category for each column."""
+        return tuple(range(len(self.columns)))
 
 
 class OrdinalBlock:
@@ -172,6 +183,10 @@ class OrdinalBlock:
     def input_names(self) -> tuple[str, ...]:
         """Return the columns' names."""
         return tuple(column.name for column in self.columns)
+
+    def groups(self) -> tuple[int, ...]:
+        """Return a category for each column."""
+        return tuple(range(len(self.columns)))
 
 
 class OneHotBlock:
@@ -249,63 +264,6 @@ class OneHotBlock:
             names += own
         return tuple(names)
 
-
-class DateBlock:
-    """Parts of dates: one that recurs as a sine and a cosine, one that only grows (the year) standardised.
-
-    A missing date is 0 in all of them.
-
-    Attributes:
-        mean_: the mean of each growing part, by (column, part).
-        scale_: its standard deviation, 1 where that is 0.
-    """
-
-    mean_: dict[tuple[str, str], float]
-    scale_: dict[tuple[str, str], float]
-
-    def __init__(self, columns: Sequence[Column], parts: str | Sequence[str]) -> None:
-        self.columns = tuple(columns)
-        self.parts = parts
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return each (column, part) that is used."""
-        if self.parts == "none":
-            return []
-        return [
-            (column.name, part)
-            for column in self.columns
-            for part in (column.parts if isinstance(self.parts, str) else self.parts)
-        ]
-
-    def fit(self, frame: pd.DataFrame) -> Self:
-        """Learn mean and standard deviation of growing parts."""
-        self.mean_, self.scale_ = {}, {}
-        for name, part in self.pairs():
-            if DATE_PARTS[part].period is None:
-                values = date_part(frame[name], part).dropna().to_numpy(np.float64)
-                self.mean_[name, part] = float(values.mean()) if len(values) else 0.0
-                self.scale_[name, part] = float(values.std()) or 1.0 if len(values) else 1.0
-        return self
-
-    def transform(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return (n_rows, n_inputs) float64."""
-        inputs: list[np.ndarray] = []
-        for name, part in self.pairs():
-            values = date_part(frame[name], part).to_numpy(np.float64)
-            period = DATE_PARTS[part].period
-            if period is None:
-                inputs.append((values - self.mean_[name, part]) / self.scale_[name, part])
-            else:
-                angle = values * (2 * np.pi / period)
-                inputs += [np.sin(angle), np.cos(angle)]
-        values = np.column_stack(inputs)
-        values[np.isnan(values)] = 0.0
-        return values
-
-    def input_names(self) -> tuple[str, ...]:
-        """Return ``<column> year`` for a growing part, else ``<column> month sine`` and ``... cosine``."""
-        names: list[str] = []
-        for name, part in self.pairs():
-            waves = ("",) if DATE_PARTS[part].period is None else (" sine", " cosine")
-            names += [f"{name} {part}{wave}" for wave in waves]
-        return tuple(names)
+    def groups(self) -> tuple[int, ...]:
+        """Return one category for all inputs of a column."""
+        return tuple(place for place, width in enumerate(self.widths()) for _ in range(width))

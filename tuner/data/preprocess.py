@@ -1,7 +1,8 @@
 """From the rows of a data set to what a network reads; all statistics are those of the training rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -10,7 +11,9 @@ import pandas as pd
 
 from tuner.data.choices import CATEGORICAL, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS, resolve
 from tuner.data.columns import FLOAT32_MAX, Column, Kind
-from tuner.data.encoders import Block, DateBlock, IndicatorBlock, NumericBlock, most_frequent
+from tuner.data.date_encoder import DateBlock
+from tuner.data.encoders import Block, IndicatorBlock, NumericBlock, most_frequent
+from tuner.data.select import keep
 from tuner.errors import DataError
 
 
@@ -25,6 +28,10 @@ class PreprocessPlan:
         missing_numeric: a key of ``MISSING_NUMERIC``.
         missing_categorical: a key of ``MISSING_CATEGORICAL``.
         indicator: whether each numeric column that lacks values gets an input that says where.
+        cyclic: whether a part of a date that recurs becomes a sine and a cosine rather than a number.
+        select_k: how many inputs are kept, those that tell the most of the target; None for all.
+        select_variance: the variance that an input must exceed to be kept; None where any is.
+        balance: a key of ``BALANCES``.
     """
 
     numeric: str = "standard"
@@ -33,6 +40,20 @@ class PreprocessPlan:
     missing_numeric: str = "median"
     missing_categorical: str = "constant"
     indicator: bool = False
+    cyclic: bool = True
+    select_k: int | None = None
+    select_variance: float | None = None
+    balance: str = "none"
+
+    @property
+    def selects(self) -> bool:
+        """Whether inputs are left out."""
+        return self.select_k is not None or self.select_variance is not None
+
+    @property
+    def bare(self) -> "PreprocessPlan":
+        """The plan up to the inputs of each row: nothing is left out, no class is balanced."""
+        return replace(self, select_k=None, select_variance=None, balance="none")
 
 
 class Preprocessor:
@@ -40,22 +61,26 @@ class Preprocessor:
 
     The inputs are, in this order: numbers, ordinal categories, truth values, one-hot categories, parts of
     dates, indicators of missing numbers. Their number depends on the columns and the plan alone, so folds
-    agree.
+    agree. ``keeping`` leaves some of them out.
 
     Attributes:
         scaled_: the fitted blocks whose values go through the scaler.
         unscaled_: the fitted blocks whose values do not.
         scaler_: the fitted scaler; None where nothing is scaled.
+        kept_: (n_inputs,) int64 places, among all inputs, of those that are kept; -1 for an input that is 0 in every
+            row; None where all are kept.
     """
 
     scaled_: tuple[Block, ...]
     unscaled_: tuple[Block, ...]
     scaler_: Any
+    kept_: np.ndarray | None
 
     def __init__(self, columns: Sequence[Column], plan: PreprocessPlan, seed: int) -> None:
         self.columns = columns
         self.plan = plan
         self.seed = seed
+        self.kept_ = None
 
     def fit(self, frame: pd.DataFrame) -> Self:
         """Learn from training rows.
@@ -86,7 +111,7 @@ class Preprocessor:
             frame: (n_rows, n_columns) with the columns that ``fit`` saw. A category that the data set did
                 not have becomes zeros; an infinite number the largest float32.
         """
-        inputs = np.empty((len(frame), self.n_inputs), np.float32)
+        inputs = np.empty((len(frame), len(self._all_names())), np.float32)
         start = 0
         if self.scaled_:
             values = self.scaler_.transform(self._numbers(frame))
@@ -96,16 +121,40 @@ class Preprocessor:
             values = block.transform(frame)
             inputs[:, start : start + values.shape[1]] = values
             start += values.shape[1]
-        return inputs
+        return inputs if self.kept_ is None else keep(inputs, self.kept_)
+
+    def keeping(self, kept: np.ndarray) -> "Preprocessor":
+        """Return this preprocessor, after ``fit``, with some of its inputs only; see ``kept_``."""
+        chosen = copy(self)
+        chosen.kept_ = kept
+        return chosen
+
+    def groups(self) -> np.ndarray:
+        """Return (n_inputs,) int64: inputs of one number from 0 upwards tell of one category; -1 for a number."""
+        found: list[int] = []
+        for block in (*self.scaled_, *self.unscaled_):
+            first = max(found, default=-1) + 1
+            found += [-1 if place < 0 else first + place for place in block.groups()]
+        groups = np.array(found, np.int64)
+        return groups if self.kept_ is None else np.where(self.kept_ < 0, -1, groups[self.kept_])
 
     @property
     def n_inputs(self) -> int:
         """The number of inputs, after ``fit``."""
-        return len(self.input_names)
+        return len(self._all_names()) if self.kept_ is None else len(self.kept_)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The (n_inputs,) names of the inputs, after ``fit``."""
+        """The (n_inputs,) names of the inputs, after ``fit``; ``unused <n>`` for one that is always 0."""
+        names = self._all_names()
+        if self.kept_ is None:
+            return names
+        return tuple(
+            f"unused {number}" if place < 0 else names[place]
+            for number, place in enumerate(self.kept_.tolist())
+        )
+
+    def _all_names(self) -> tuple[str, ...]:
         return tuple(name for block in (*self.scaled_, *self.unscaled_) for name in block.input_names())
 
     def _numbers(self, frame: pd.DataFrame) -> np.ndarray:
@@ -126,7 +175,7 @@ class Preprocessor:
             fill = resolve(MISSING_CATEGORICAL[self.plan.missing_categorical])
             block = resolve(CATEGORICAL[self.plan.categorical])(of_kind[Kind.CATEGORY], fill)
             (scaled if block.scaled else unscaled).append(block)
-        dates = DateBlock(of_kind[Kind.DATETIME], self.plan.datetime)
+        dates = DateBlock(of_kind[Kind.DATETIME], self.plan.datetime, cyclic=self.plan.cyclic)
         if dates.pairs():
             unscaled.append(dates)
         indicators = IndicatorBlock(of_kind[Kind.NUMERIC])

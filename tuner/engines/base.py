@@ -114,3 +114,11 @@ def dropout_seed(seed: int, layer: int) -> int:
     trains the folds one by one sees the masks of an engine which stacks them. ``dropout.dropout_mask`` draws them.
     """
     return derive(seed, "dropout", layer)
+
+
+def augment_seeds(seed: int) -> tuple[int, int]:
+    """Return the first halves of the seeds of mixtures and of noise; the second half is the step's number.
+
+    As for dropout, one step draws those of all folds, of shape (n_folds, batch_size, ...). ``augment`` draws them.
+    """
+    return derive(seed, "augment", "mixup"), derive(seed, "augment", "noise")

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tuner.engines.base import Epoch, FoldData, Rows, dropout_seed, row_order
+from tuner.engines.augment import mixed, noisy
+from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, row_order
 from tuner.engines.dropout import drop_threshold, dropout_mask
 from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
 from tuner.engines.runtime import load_tensorflow
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
 from tuner.model.network import Network
@@ -57,7 +59,8 @@ class KerasEngine:
         ]
         data = [_TensorFold(fold) for fold in folds]
         specs = (_specs(states[0]), *(_specs(part, any_rows=True) for part in data[0].train))
-        run_epoch = _epoch_function(model, optimizer, row_loss, specs, len(folds), batch_size, seed)
+        vary = _augmentation(network.augment, len(folds), batch_size, seed)
+        run_epoch = _epoch_function(model, optimizer, row_loss, specs, len(folds), batch_size, seed, vary)
         predict = _predict_function(model, row_loss, specs, head)
         n_steps = -(-longest // batch_size)
         for epoch in range(1, epochs + 1):
@@ -134,6 +137,31 @@ def _weights(states: list[State], n_weights: int) -> tuple[list[np.ndarray], ...
     return tuple([tensor.numpy() for tensor in state[:n_weights]] for state in states)
 
 
+def _augmentation(
+    augment: Augment, n_folds: int, batch_size: int, seed: int
+) -> Callable[[Any, Any, Any], Any]:
+    """Return a function from a batch's inputs, (n_rows, n_inputs), its step and fold to what is learned from.
+
+    What is drawn for all folds is drawn here too, on rows of zeros but for this fold's.
+    """
+    mixup_seed, noise_seed = augment_seeds(seed)
+
+    def vary(inputs: Any, step: Any, fold: Any) -> Any:
+        if augment == NO_AUGMENT:
+            return inputs
+        n_rows = tf.shape(inputs)[0]
+        padded = tf.pad(inputs, [[0, batch_size - n_rows], [0, 0]])
+        rows = tf.one_hot(fold, n_folds)[:, tf.newaxis, tf.newaxis] * padded
+        if augment.mixup:
+            count = tf.fill([n_folds], n_rows)
+            rows = mixed(rows, count, tf.constant(augment.mixup), tf.stack([mixup_seed, step]))
+        if augment.noise:
+            rows = noisy(rows, tf.constant(augment.noise), tf.stack([noise_seed, step]))
+        return rows[fold, :n_rows]
+
+    return vary
+
+
 def _epoch_function(
     model: TrainingModel,
     optimizer: Any,
@@ -142,6 +170,7 @@ def _epoch_function(
     n_folds: int,
     batch_size: int,
     seed: int,
+    vary: Callable[[Any, Any, Any], Any],
 ) -> Callable[..., tuple[Any, State]]:
     """Return the traced epoch: one fold's state, rows and rates in, its summed loss and new state out.
 
@@ -159,6 +188,7 @@ def _epoch_function(
 
     def train_batch(inputs: Any, target: Any, weight: Any, step: Any, fold: Any) -> Any:
         n_rows = tf.shape(inputs)[0]
+        inputs = vary(inputs, step, fold)
         with tf.GradientTape() as tape:
             logits = model.fit([inputs, *masks(step, fold, n_rows)], training=True)
             summed = tf.reduce_sum(row_loss(target, logits) * weight)

@@ -21,6 +21,8 @@ class Structure:
     Attributes:
         batch_norm: for each hidden layer, where it is normalised; None for nowhere.
         dropout: whether any hidden layer drops units.
+        mixup: whether the rows of a batch are mixed.
+        noise: whether noise is added to inputs.
         loss: a name in ``LOSSES``.
         output: a name in ``OUTPUTS``.
         codes: whether the target is (n_rows,) int32 rather than (n_rows, n_units) float32.
@@ -33,6 +35,8 @@ class Structure:
 
     batch_norm: tuple[str | None, ...]
     dropout: bool
+    mixup: bool
+    noise: bool
     loss: str
     output: str
     codes: bool
@@ -54,6 +58,8 @@ class Plan(NamedTuple):
         drop_thresholds: (n_hidden,) uint16, of ``dropout_mask``.
         drop_gains: (n_hidden,) what a kept unit is multiplied by, 1 / (1 - rate).
         dropout_seeds: (n_hidden,) int32.
+        augment: (2,) numbers of mixup and noise, see ``Augment``.
+        augment_seeds: (2,) int32 of mixup and noise.
         penalties: (2,) weights of the L1 and the L2 penalty.
         kernels: (n_weights,) 1 where a penalty acts, else 0.
         family: int32, of the optimizer.
@@ -71,6 +77,8 @@ class Plan(NamedTuple):
     drop_thresholds: Tensor
     drop_gains: Tensor
     dropout_seeds: Tensor
+    augment: Tensor
+    augment_seeds: Tensor
     penalties: Tensor
     kernels: Tensor
     family: Tensor
@@ -178,6 +186,8 @@ def signature(structure: Structure) -> tuple[Any, ...]:
         drop_thresholds=tf.TensorSpec([n_hidden], tf.uint16),
         drop_gains=tf.TensorSpec([n_hidden]),
         dropout_seeds=tf.TensorSpec([n_hidden], integer),
+        augment=tf.TensorSpec([2]),
+        augment_seeds=tf.TensorSpec([2], integer),
         penalties=tf.TensorSpec([2]),
         kernels=of(1),
         family=of(0, integer),

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from tuner.engines.base import Epoch, FoldData, dropout_seed
+from tuner.engines.base import Epoch, FoldData, augment_seeds, dropout_seed
 from tuner.engines.dropout import drop_threshold
 from tuner.engines.keras_model import initial_weights
 from tuner.engines.runtime import load_tensorflow
@@ -200,6 +200,8 @@ def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData
     return Structure(
         batch_norm=tuple(layer.batch_norm for layer in network.layers),
         dropout=any(layer.dropout for layer in network.layers),
+        mixup=network.augment.mixup > 0.0,
+        noise=network.augment.noise > 0.0,
         loss=loss,
         output=head.activation,
         codes=folds[0].train.target.ndim == 1,
@@ -225,6 +227,8 @@ def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _P
         dropout_seeds=np.array(
             [dropout_seed(seed, number) for number in range(len(network.layers))], np.int32
         ),
+        augment=np.array([network.augment.mixup, network.augment.noise], np.float32),
+        augment_seeds=np.array(augment_seeds(seed), np.int32),
         penalties=np.array([network.l1, network.l2], np.float32),
         kernels=layout.kernels(),
         family=np.int32(family_number(network.optimizer)),

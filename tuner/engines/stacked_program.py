@@ -7,6 +7,7 @@ are arguments.
 from collections.abc import Callable
 from functools import lru_cache
 
+from tuner.engines.augment import mixed, noisy
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Outcome, Plan, Seen, State, Structure, Training, signature
 from tuner.engines.stacked_layers import Tensor
@@ -39,6 +40,7 @@ def _train(
         places = tf.gather(order, batch)
         part = Training(*[tf.gather(array, places) for array in rows])
         count = tf.gather(course.counts, batch)
+        part = part._replace(inputs=_varied(network, part.inputs, count, first_step + batch))
         summed, gradient, statistics = network.learn(state.weights, part, count, first_step + batch)
         gradient = gradient + _penalty(plan, state.weights)
         coefficients = tf.gather(tf.gather(table, batch), plan.fold_of_weight, axis=1)
@@ -74,6 +76,16 @@ def _moved(plan: Plan, moving: Tensor, batch: Tensor, count: Tensor) -> Tensor:
     """
     share = tf.gather(tf.where(count > 0.0, 1.0 - _KEEP_STATISTICS, 0.0), plan.fold_of_statistic)
     return moving * (1.0 - share) + batch * share
+
+
+def _varied(network: StackedNetwork, inputs: Tensor, count: Tensor, step: Tensor) -> Tensor:
+    """Return a batch's inputs as they are learned from, (n_folds, n_rows, n_inputs)."""
+    plan = network.plan
+    if network.structure.mixup:
+        inputs = mixed(inputs, count, plan.augment[0], tf.stack([plan.augment_seeds[0], step]))
+    if network.structure.noise:
+        inputs = noisy(inputs, plan.augment[1], tf.stack([plan.augment_seeds[1], step]))
+    return inputs
 
 
 def _penalty(plan: Plan, weights: Tensor) -> Tensor:

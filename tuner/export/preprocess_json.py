@@ -16,9 +16,9 @@ from sklearn.preprocessing import (
 
 from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
 from tuner.data.columns import Column
+from tuner.data.date_encoder import DateBlock
 from tuner.data.encoders import (
     Block,
-    DateBlock,
     IndicatorBlock,
     NumericBlock,
     OneHotBlock,
@@ -45,10 +45,11 @@ class PlanPart(Part):
     missing_numeric: str
     missing_categorical: str
     indicator: bool
+    cyclic: bool = True
 
 
 class GrowingPart(Part):
-    """Mean and standard deviation of a date part that only grows."""
+    """Mean and standard deviation of a date part that is a standardised number."""
 
     column: str
     part: str
@@ -78,6 +79,7 @@ class PreprocessFile(Part):
     Attributes:
         blocks: those that are scaled, then the others, in the order of ``Preprocessor.blocks``.
         scaler: the learned arrays of the scaler by their names in scikit-learn; null where nothing is scaled.
+        kept: the places of the inputs that are kept, see ``Preprocessor``; null where all are.
     """
 
     format: Literal[1] = 1
@@ -85,6 +87,7 @@ class PreprocessFile(Part):
     blocks: list[BlockPart]
     scaler: dict[str, Numbers | list[Numbers]] | None = None
     target: TargetPart | None = None
+    kept: list[int] | None = None
 
 
 SCALER_STATE: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = MappingProxyType(
@@ -124,12 +127,14 @@ def to_file(preprocessor: Preprocessor, target_scaler: TargetScaler | None) -> P
             missing_numeric=plan.missing_numeric,
             missing_categorical=plan.missing_categorical,
             indicator=plan.indicator,
+            cyclic=plan.cyclic,
         ),
         blocks=[_learned(block) for block in (*preprocessor.scaled_, *preprocessor.unscaled_)],
         scaler=scaler,
         target=None
         if target_scaler is None
         else TargetPart(mean=target_scaler.shift_.tolist(), scale=target_scaler.scale_.tolist()),
+        kept=None if preprocessor.kept_ is None else preprocessor.kept_.tolist(),
     )
 
 
@@ -176,7 +181,17 @@ def from_file(file: PreprocessFile, columns: Sequence[Column]) -> tuple[Preproce
     preprocessor.scaled_, preprocessor.unscaled_ = tuple(scaled), tuple(unscaled)
     n_scaled = sum(len(block.columns) for block in scaled if isinstance(block, NumericBlock | OrdinalBlock))
     preprocessor.scaler_ = _scaler(file, n_scaled)
+    if file.kept is not None:
+        preprocessor = preprocessor.keeping(_kept(file.kept, preprocessor.n_inputs))
     return preprocessor, _target_scaler(file.target)
+
+
+def _kept(kept: list[int], n_inputs: int) -> np.ndarray:
+    used = [place for place in kept if place != -1]
+    fitting = len(set(used)) == len(used) and all(0 <= place < n_inputs for place in used)
+    if not used or not fitting or len(kept) > n_inputs:
+        raise ValueError(f"kept: not distinct places of {n_inputs} inputs")
+    return np.array(kept, np.int64)
 
 
 def _plan(part: PlanPart) -> PreprocessPlan:
@@ -211,7 +226,7 @@ def _restore(block: Block, part: BlockPart) -> None:
             )
         case DateBlock():
             growing = part.growing or []
-            needed = {pair for pair in block.pairs() if DATE_PARTS[pair[1]].period is None}
+            needed = set(block.growing())
             if {(each.column, each.part) for each in growing} != needed:
                 raise ValueError("growing: not the date parts that the columns need")
             block.mean_ = {(each.column, each.part): each.mean for each in growing}

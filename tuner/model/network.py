@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tuner.errors import TunerError, nearest
+from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.heads import Head
 from tuner.model.mlp_parameters import AFTER, BEFORE, PARAMETERS
 from tuner.model.optimizers import OptimizerPlan, plan_optimizer
@@ -94,6 +95,7 @@ class Network:
         max_norm: the largest norm of the weights that enter a unit of a hidden layer (Srivastava et al. 2014,
             section 5.1); 0 for any.
         schedule: how the learning rate changes in training.
+        augment: how training batches are varied.
     """
 
     layers: tuple[Layer, ...]
@@ -104,6 +106,7 @@ class Network:
     initializer: str = "glorot_uniform"
     max_norm: float = 0.0
     schedule: SchedulePlan = CONSTANT
+    augment: Augment = NO_AUGMENT
 
     @property
     def structure(self) -> Structure:

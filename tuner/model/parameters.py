@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.records import ParamValue
 
 
@@ -64,7 +64,7 @@ class Parameter:
             allowed = isinstance(value, bool)
         else:
             allowed = self.kind is not ParameterKind.CHOICE and self._is_number_inside(value)
-        return None if allowed else f"{_shown(value)} is not {self.domain}{nearest(value, self.options)}"
+        return None if allowed else f"{shown(value)} is not {self.domain}{nearest(value, self.options)}"
 
     def _is_number_inside(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -74,10 +74,3 @@ class Parameter:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.below is None else self.below
         return (low < value if self.above else low <= value) and value < high
-
-
-def _shown(value: object) -> str:
-    """Return a value as a study file would write it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}'" if isinstance(value, str) else str(value)

@@ -9,6 +9,7 @@ from tuner.report.document import Block, Callout, Note, Paragraph, Section, Tabl
 from tuner.report.importance import FEWEST
 from tuner.report.wording import bounds, counted, duration, listed, number, param, sentence, spread_of
 from tuner.space.ranges import ChoiceParam, Constant, Param
+from tuner.trial import Problem
 
 MOST_OPTIONS = 12
 
@@ -174,9 +175,26 @@ def _searched(report: Report) -> Iterator[Block]:
 def _preprocessing(report: Report) -> str:
     plan = report.study.problem.preprocess
     date_parts = plan.datetime if isinstance(plan.datetime, str) else ", ".join(plan.datetime)
+    date_parts += "" if plan.cyclic else " as numbers"
     missing = f"missing numbers {plan.missing_numeric}, missing categories {plan.missing_categorical}"
     kinds = f"numbers {plan.numeric}, categories {plan.categorical}, dates {date_parts}"
-    return f"{kinds}, {missing}; fitted inside each fold"
+    more = "".join(f", {each}" for each in _refinements(report.study.problem))
+    return f"{kinds}, {missing}{more}; fitted inside each fold"
+
+
+def _refinements(problem: Problem) -> Iterator[str]:
+    """Yield what is done once columns are inputs."""
+    plan, augment = problem.preprocess, problem.augment
+    if plan.select_variance is not None:
+        yield f"inputs with a variance above {param(plan.select_variance)}"
+    if plan.select_k is not None:
+        yield f"the {plan.select_k} inputs that tell the most of the target"
+    if plan.balance != "none":
+        yield f"classes balanced by {plan.balance}"
+    if augment.noise:
+        yield f"batches with noise of {param(augment.noise)}"
+    if augment.mixup:
+        yield f"batches with mixup of {param(augment.mixup)}"
 
 
 def _param_row(name: str, spec: Param) -> tuple[str, str, str, str, str]:

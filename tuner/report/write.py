@@ -13,6 +13,7 @@ from tuner.report.collect import Report, collect
 from tuner.report.data_card import data_card
 from tuner.report.document import Document, Section
 from tuner.report.html import html_page
+from tuner.report.kept_inputs import kept_inputs
 from tuner.report.markdown import markdown_text
 from tuner.report.png import png
 from tuner.report.repeat import repeat
@@ -93,6 +94,7 @@ def make_document(report: Report) -> Document:
         sections_search.searched(report),
         sections_search.course(report),
         sections_search.mattered(report),
+        kept_inputs(report),
         sections_trials.learning(report),
         sections_trials.compared(report),
         sections_scores.predictions(report),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from tuner.errors import shown
 from tuner.records import ParamValue
 
 When = Mapping[str, tuple[ParamValue, ...]]
@@ -269,17 +270,6 @@ class Constant:
 
 
 Param = IntParam | FloatParam | ChoiceParam | Constant
-
-
-def shown(value: object) -> str:
-    """Return a value as a file would have it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None:
-        return "nothing"
-    if isinstance(value, (dict, list)):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def same(a: object, b: object) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.records import Params, ParamValue
-from tuner.space.ranges import FloatParam, Param, Trial, same, shown
+from tuner.space.ranges import FloatParam, Param, Trial, same
 
 LAYERS = "layers"
 """The parameter that says how many layers a network has, and so how often a per-layer parameter exists."""

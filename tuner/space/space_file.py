@@ -7,9 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from tuner.errors import nearest
+from tuner.errors import nearest, shown
 from tuner.records import ParamValue
-from tuner.space.ranges import ChoiceParam, Constant, FloatParam, IntParam, Param, same, shown
+from tuner.space.ranges import ChoiceParam, Constant, FloatParam, IntParam, Param, same
 from tuner.space.space import LAYERS, MOST_LAYERS, SearchSpace, circle_from, layer, stem
 from tuner.yaml_lines import KeyPath, YamlFile
 
