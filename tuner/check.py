@@ -13,7 +13,7 @@ from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
-from tuner.study import Study, open_study
+from tuner.study import Study, check_loss_runs, open_study
 from tuner.tracking.mlflow_store import connect, find_experiment
 from tuner.trial import prepare
 
@@ -67,6 +67,7 @@ def check_study(config: StudyConfig) -> CheckReport:
     uri, _ = tracking_place(config)
     if uri.startswith(("http://", "https://")):
         find_experiment(connect(uri), uri, experiment_name(config))
+    check_loss_runs(study)
     ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))
     return CheckReport(study, tuple(_try(study, name, params) for name, params in ends))
 

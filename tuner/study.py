@@ -9,10 +9,12 @@ from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
+from tuner.data.target_scaling import target_problem
+from tuner.engines.try_loss import try_loss
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head, make_head
-from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
+from tuner.model.losses import AUTO_LOSS, LossPlan, find_loss
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
@@ -94,6 +96,20 @@ def open_study(config: StudyConfig) -> Study:
     return Study(config, problem, search_rows, test_rows, splits)
 
 
+def check_loss_runs(study: Study) -> None:
+    """Try a loss of the user's on a few rows; the losses that tuner has are not tried.
+
+    Raises:
+        StudyFileError: it fails, or does not return one number for each row.
+    """
+    if study.problem.loss.hook is None:
+        return
+    try:
+        try_loss(study.problem.loss, study.problem.head)
+    except TunerError as error:
+        raise study.config.problem("training.loss", str(error)) from None
+
+
 def load_table(config: StudyConfig) -> Dataset:
     """Load a study's table.
 
@@ -121,13 +137,15 @@ def load_table(config: StudyConfig) -> Dataset:
     )
 
 
-def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple[str, ...]]:
+def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[LossPlan, tuple[str, ...]]:
     """Return the loss and the metrics, the objective first, by the task that the data turned out to have."""
     task, problems = dataset.task, []
-    loss = AUTO_LOSS[task] if config.training.loss == "auto" else config.training.loss
-    if task not in LOSSES[loss].tasks:
-        allowed = losses_for(task)
-        problems.append(("training.loss", f"'{loss}' is not a loss for {task}; one of: {', '.join(allowed)}"))
+    loss = LossPlan(AUTO_LOSS[task])
+    try:
+        loss = find_loss(config.training.loss, task, config.folder)
+        _check_loss(loss, dataset)
+    except (ValueError, TunerError) as error:
+        problems.append(("training.loss", str(error)))
     objective = AUTO_OBJECTIVE[task] if config.objective == "auto" else config.objective
     named = [("objective", objective), *(("metrics", name) for name in config.metrics)]
     stopping = config.training.early_stopping
@@ -141,6 +159,21 @@ def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple
     if problems:
         raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
     return loss, tuple(dict.fromkeys((objective, *config.metrics)))
+
+
+def _check_loss(loss: LossPlan, dataset: Dataset) -> None:
+    """Refuse a loss that does not fit the target, or a function that is not there; nothing of the user's is run.
+
+    Raises:
+        ValueError: the message is a sentence for the user.
+        TunerError: likewise.
+    """
+    if loss.hook is not None:
+        loss.hook.source_sha256()
+    elif dataset.task is Task.REGRESSION:
+        problem = target_problem(loss.spec.target, dataset.target.reshape(len(dataset.target), -1))
+        if problem is not None:
+            raise ValueError(f"'{loss.name}' {problem}; choose another loss, or another target")
 
 
 def _check_objective(

@@ -14,17 +14,19 @@ from tuner.data.dataset import Dataset
 from tuner.data.folds import Fold
 from tuner.data.inner import split_off
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
+from tuner.data.target_scaling import fit_scaler
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
-from tuner.model.losses import LOSSES
+from tuner.model.losses import LossPlan
 from tuner.model.metrics import METRICS
 from tuner.model.network import MODELS, count_parameters
 from tuner.records import Params, Reason, State, TrialResult
 from tuner.search.pruning import Bar
 from tuner.search.stopping import EarlyStopping, Watch
 from tuner.seeds import derive
+from tuner.tasks import Task
 
 INNER_SHARE = 0.15
 """Share of a fold's training rows that early stopping watches with ``rows: inner``."""
@@ -40,7 +42,7 @@ class Problem:
         n_repeats: how often the rows were split into folds.
         head: the end of every network.
         preprocess: how columns become inputs, where a trial's parameters do not say.
-        loss: a name in ``LOSSES``.
+        loss: what training lowers.
         metrics: names in ``METRICS``; the first is the objective.
         epochs: the most epochs, where a trial's parameters do not say.
         early_stopping: when training ends before, or None.
@@ -54,13 +56,18 @@ class Problem:
     n_repeats: int
     head: Head
     preprocess: PreprocessPlan
-    loss: str
+    loss: LossPlan
     metrics: tuple[str, ...]
     epochs: int
     early_stopping: EarlyStopping | None
     engine: str
     model: str
     seed: int
+
+    @property
+    def target_form(self) -> str:
+        """How the target is scaled for training, a name in ``TARGET_FORMS``; classes and labels are not."""
+        return self.loss.spec.target if self.head.task is Task.REGRESSION else "none"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +174,7 @@ def prepare_rows(
     """
     dataset = problem.dataset
     preprocessor = Preprocessor(dataset.columns, plan, seed).fit(dataset.features.iloc[train])
-    scaler = TargetScaler().fit(dataset.target[train]) if LOSSES[problem.loss].scales_target else None
+    scaler = fit_scaler(problem.target_form, dataset.target[train])
     weight = np.ones(len(dataset.target)) if dataset.weight is None else dataset.weight
     weight = weight / weight[train].mean()
 

@@ -13,7 +13,7 @@ from tuner.config.sentences import Problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
-from tuner.model.losses import LOSSES, losses_for
+from tuner.model.losses import find_loss
 from tuner.model.metrics import metrics_for
 from tuner.model.network import MODELS, name_problem
 from tuner.records import ParamValue
@@ -110,12 +110,11 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
     for path, name in named:
         if (problem := _metric_problem(name, task)) is not None:
             yield path, problem
-    loss = study.training.loss
-    if task is not None and loss != "auto" and task not in LOSSES[loss].tasks:
-        yield (
-            ("training", "loss"),
-            f"'{loss}' is not a loss for {task}; one of: {', '.join(losses_for(task))}",
-        )
+    if task is not None:
+        try:
+            find_loss(study.training.loss, task, Path())
+        except ValueError as error:
+            yield ("training", "loss"), str(error)
     if task not in (None, Task.BINARY) and study.positive is not None:
         yield ("positive",), f"only a binary task has a positive label; the task is {task}"
 

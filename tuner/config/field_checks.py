@@ -10,7 +10,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from tuner.config.names import HOOK, LATER_KEYS, NAMES
+from tuner.model.losses import check_loss
 from tuner.model.metrics import METRICS
+from tuner.model.written import read_written
 from tuner.records import Params
 from tuner.search.url import url_problem
 from tuner.space.ranges import shown
@@ -172,6 +174,16 @@ def _safe_name(value: object) -> str:
     return text
 
 
+def _loss(value: object) -> object:
+    found = read_written(value, "a loss")
+    if found.python:
+        _hook(found.python)
+    elif (problem := NAMES["training.loss"].problem(found.name)) is not None:
+        raise ValueError(problem)
+    check_loss(value)
+    return value
+
+
 def _hook(value: object) -> str:
     text = _text(value)
     if not HOOK_FORM.fullmatch(text):
@@ -263,6 +275,18 @@ def _finite(value: object) -> float:
     return float(value)
 
 
+def _with_arguments(what: str) -> dict[str, Any]:
+    """Return the schema of a loss or a metric with arguments, or of a function of the user's."""
+    named = {key: {"type": "string", "description": f"The {what}."} for key in ("name", "python")}
+    return {
+        "type": "object",
+        "properties": named,
+        "additionalProperties": SCALAR,
+        "oneOf": [{"required": ["name"]}, {"required": ["python"]}],
+    }
+
+
+_FUNCTION = {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"}
 _METRIC_NAMES = {"enum": list(METRICS)}
 _PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
@@ -276,6 +300,9 @@ TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
 )
 DATETIME = Checked(_datetime, {"anyOf": [{"enum": ["auto", "none"]}, _PARTS]})
+LOSS = Checked(
+    _loss, {"anyOf": [{"enum": list(NAMES["training.loss"].now)}, _FUNCTION, _with_arguments("loss")]}
+)
 SPACE = Checked(_space, {"type": ["string", "object"]})
 OBJECTIVE = Checked(
     _objective,

@@ -95,8 +95,9 @@ class EarlyStoppingSection(Section):
 class TrainingSection(Section):
     """How a network is trained."""
 
-    loss: Annotated[str, named("training.loss")] = "auto"
-    """What training lowers; auto: by the task."""
+    loss: Annotated[str | dict[str, Any], check.LOSS] = "auto"
+    """What training lowers; auto: by the task. With arguments: {name: huber, delta: 2.0}. A function of yours:
+    module:function, or {python: "module:function", ...} with arguments for a factory that returns it."""
     epochs: int = Field(100, ge=1)
     """The most passes over the training rows; a search space may hold epochs instead."""
     early_stopping: Annotated[EarlyStoppingSection | None, check.OrNone()] = EarlyStoppingSection()

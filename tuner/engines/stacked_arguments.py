@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_layers import Tensor
 from tuner.engines.stacked_optimizers import N_COEFFICIENTS
+from tuner.model.heads import Head
+from tuner.model.losses import LossPlan
 
 tf = load_tensorflow()
 
@@ -21,15 +23,16 @@ class Structure:
     Attributes:
         batch_norm: for each hidden layer, whether it is normalised.
         dropout: whether any hidden layer drops units.
-        loss: a name in ``LOSSES``.
-        output: a name in ``OUTPUTS``.
+        loss: what training lowers.
+        head: the end of the network; with a loss that has a written slope its number of units is 0, since that is an
+            argument then.
         codes: whether the target is (n_rows,) int32 rather than (n_rows, n_units) float32.
     """
 
     batch_norm: tuple[bool, ...]
     dropout: bool
-    loss: str
-    output: str
+    loss: LossPlan
+    head: Head
     codes: bool
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Outcome, Plan, Seen, State, Structure, Training, signature
 from tuner.engines.stacked_layers import Tensor
-from tuner.engines.stacked_losses import LOSSES, OUTPUTS
+from tuner.engines.stacked_losses import OUTPUTS
 from tuner.engines.stacked_network import StackedNetwork
 from tuner.engines.stacked_optimizers import update
 
@@ -74,12 +74,12 @@ def _penalty(plan: Plan, weights: Tensor) -> Tensor:
 def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Tensor]:
     """Return outputs, (n_chunks, n_folds, n_rows, n_units), and summed weighted loss, (n_folds,)."""
     n_chunks = tf.shape(seen.inputs)[0]
-    output = OUTPUTS[network.structure.output]
+    output = OUTPUTS[network.structure.head.activation]
 
     def step(chunk: Tensor, total: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = network.predict(state, tf.gather(seen.inputs, chunk))
-        loss, _ = LOSSES[network.structure.loss](tf.gather(seen.target, chunk), logits)
-        summed = tf.reduce_sum(loss * tf.gather(seen.weight, chunk), axis=1)
+        loss, _ = network.loss.of_rows(tf.gather(seen.target, chunk), logits)
+        summed = tf.reduce_sum(network.loss.weigh(loss, tf.gather(seen.weight, chunk)), axis=1)
         return chunk + 1, total + summed, outputs.write(chunk, output(logits))
 
     start = (tf.constant(0), tf.zeros([network.plan.n_folds]), tf.TensorArray(tf.float32, n_chunks))
