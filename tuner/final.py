@@ -26,6 +26,7 @@ from tuner.export.manifest import (
 )
 from tuner.export.preprocess_json import to_file
 from tuner.export.tables import finite_or_none
+from tuner.model.heads import EVEN
 from tuner.model.metrics import score
 from tuner.model.network import MODELS
 from tuner.records import Member
@@ -49,6 +50,7 @@ class FinalPlan:
         held_out: (n_test,) row numbers to predict; none of them is learned from.
         study: what the manifest says of the study.
         created: ISO 8601 time.
+        thresholds: the probability above which the model gives a label: one for all, or one for each.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class FinalPlan:
     held_out: np.ndarray
     study: StudyPart
     created: str
+    thresholds: tuple[float, ...] = EVEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +116,11 @@ def train_final(problem: Problem, plan: FinalPlan) -> Trained:
         model = load_model(folder)
         outputs = model.outputs(problem.dataset.features.iloc[plan.rows])
         target = problem.dataset.target[plan.rows]
-        train_scores = {name: score(name, problem.head, target, outputs) for name in problem.metrics}
+        weight = None if problem.score_weight is None else problem.score_weight[plan.rows]
+        head = replace(problem.head, thresholds=plan.thresholds)
+        train_scores = {
+            name: score(problem.metric(name), head, target, outputs, weight) for name in problem.metrics
+        }
         held_out = None
         if len(plan.held_out):
             held_out = model.outputs(problem.dataset.features.iloc[plan.held_out])
@@ -226,6 +233,7 @@ def _manifest(
         task=dataset.task,
         target_names=dataset.target_names,
         classes=dataset.classes,
+        thresholds=plan.thresholds,
         columns=tuple(map(_column, dataset.columns)),
         trials=tuple(
             TrialPart(number=each.trial, weight=each.weight, params=dict(each.params), epochs=each.epochs)

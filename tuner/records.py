@@ -144,6 +144,7 @@ class Final:
         created: ISO 8601 time in UTC.
         train_scores: metric -> score on the rows that the model was trained on.
         held_out: (rows, n_units) outputs for the held-out rows in the study's order, in target units; None for none.
+        thresholds: the probability above which it gives a label: one for all, or one for each.
     """
 
     kind: str
@@ -154,6 +155,7 @@ class Final:
     created: str
     train_scores: Mapping[str, float]
     held_out: np.ndarray | None = None
+    thresholds: tuple[float, ...] = (0.5,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,22 @@
 """A study: its file's parts put together, checked against one another before any training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tuner.config.study_file import StudyConfig
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
+from tuner.data.folds import hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.data.target_scaling import target_problem
 from tuner.engines.try_loss import try_loss
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
+from tuner.model.asked_metrics import check_users_metric, find_metric, names_for
 from tuner.model.fold_metrics import FoldScorer
-from tuner.model.heads import Head, make_head
+from tuner.model.heads import EVEN, Head, make_head, threshold_problem
 from tuner.model.losses import AUTO_LOSS, LossPlan, find_loss
-from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
+from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, Metric, metrics_for
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
 from tuner.tasks import Task
@@ -53,7 +54,7 @@ class Study:
     @property
     def direction(self) -> str:
         """``maximize`` or ``minimize``."""
-        return METRICS[self.objective].direction
+        return self.problem.metric(self.objective).direction
 
 
 def open_study(config: StudyConfig) -> Study:
@@ -64,6 +65,7 @@ def open_study(config: StudyConfig) -> Study:
     """
     dataset = load_table(config)
     loss, metrics = _loss_and_metrics(config, dataset)
+    _check_weights(config, metrics)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
     search_rows, test_rows = hold_out(dataset, share, derive(seed, "test"))
@@ -76,7 +78,11 @@ def open_study(config: StudyConfig) -> Study:
         seed=derive(seed, "folds"),
     )
     head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes))
-    _check_objective(config, metrics[0], dataset, head, folds)
+    if isinstance(config.threshold, float):
+        head = replace(head, thresholds=(config.threshold,))
+    weight = dataset.weight if config.weighted_metrics else None
+    scorer = FoldScorer(metrics[0], head, dataset.target, [fold.score for fold in folds], weight)
+    _check_objective(config, metrics[0], scorer, sum(len(fold.score) for fold in folds), head)
     problem = Problem(
         dataset=dataset,
         folds=folds,
@@ -84,12 +90,15 @@ def open_study(config: StudyConfig) -> Study:
         head=head,
         preprocess=_preprocess_plan(config),
         loss=loss,
-        metrics=metrics,
+        metrics=tuple(metric.name for metric in metrics),
         epochs=config.training.epochs,
         early_stopping=_early_stopping(config),
         engine=config.engine.name,
         model=config.training.model,
         seed=seed,
+        asked=tuple(metric for metric in metrics if metric.name not in METRICS),
+        weighted=config.weighted_metrics,
+        tuned=config.threshold == "tuned",
     )
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
@@ -137,7 +146,7 @@ def load_table(config: StudyConfig) -> Dataset:
     )
 
 
-def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[LossPlan, tuple[str, ...]]:
+def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[LossPlan, tuple[Metric, ...]]:
     """Return the loss and the metrics, the objective first, by the task that the data turned out to have."""
     task, problems = dataset.task, []
     loss = LossPlan(AUTO_LOSS[task])
@@ -147,18 +156,51 @@ def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[LossPlan, 
     except (ValueError, TunerError) as error:
         problems.append(("training.loss", str(error)))
     objective = AUTO_OBJECTIVE[task] if config.objective == "auto" else config.objective
-    named = [("objective", objective), *(("metrics", name) for name in config.metrics)]
+    metrics: dict[str, Metric] = {}
+    for key, written in [("objective", objective), *(("metrics", each) for each in config.metrics)]:
+        try:
+            metric = find_metric(written, task, config.folder)
+            check_users_metric(metric, weighted=config.weighted_metrics)
+            if metric.family == "msle" and (problem := target_problem("log1p", dataset.target)) is not None:
+                raise ValueError(f"'msle' {problem}; choose another metric")
+            metrics.setdefault(metric.name, metric)
+        except (ValueError, TunerError) as error:
+            hint = nearest(written, names_for(task)) if isinstance(written, str) else ""
+            problems.append((key, f"{error}{hint}"))
     stopping = config.training.early_stopping
     if stopping is not None and stopping.monitor != "val_loss":
-        named.append(("training.early_stopping.monitor", stopping.monitor.removeprefix("val_")))
-    allowed = metrics_for(task)
-    for key, name in named:
-        if name not in allowed:
-            hint = nearest(name, allowed)
-            problems.append((key, f"'{name}' is not a metric for {task}; one of: {', '.join(allowed)}{hint}"))
+        known = (*metrics_for(task), *metrics)
+        name = stopping.monitor.removeprefix("val_")
+        if name not in known:
+            found = f"'{name}' is not a metric for {task}; one of: {', '.join(known)}{nearest(name, known)}"
+            problems.append(("training.early_stopping.monitor", found))
+    if config.threshold != EVEN[0] and (problem := threshold_problem(config.threshold, task)) is not None:
+        problems.append(("threshold", problem))
+    elif config.threshold == "tuned" and all(metric.needs != "labels" for metric in metrics.values()):
+        problems.append(
+            (
+                "threshold",
+                "tuned by a metric of labels, and there is none; add one to metrics, such as f1_macro",
+            )
+        )
     if problems:
         raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
-    return loss, tuple(dict.fromkeys((objective, *config.metrics)))
+    return loss, tuple(metrics.values())
+
+
+def _check_weights(config: StudyConfig, metrics: tuple[Metric, ...]) -> None:
+    """Refuse weights in scores where there are none, or where a metric cannot take them."""
+    if not config.weighted_metrics:
+        return
+    if config.data.weight is None:
+        raise config.problem("weighted_metrics", "there are no weights; name their column in data.weight")
+    without = [metric.name for metric in metrics if not metric.weighs]
+    if without:
+        listed = ", ".join(f"'{name}'" for name in without)
+        raise config.problem(
+            "weighted_metrics",
+            f"{listed} has no form with weights; take it out, or leave weighted_metrics out",
+        )
 
 
 def _check_loss(loss: LossPlan, dataset: Dataset) -> None:
@@ -177,12 +219,13 @@ def _check_loss(loss: LossPlan, dataset: Dataset) -> None:
 
 
 def _check_objective(
-    config: StudyConfig, objective: str, dataset: Dataset, head: Head, folds: tuple[Fold, ...]
+    config: StudyConfig, objective: Metric, scorer: FoldScorer, n_scored: int, head: Head
 ) -> None:
     """Refuse an objective that the scored rows of some fold leave undefined, whatever a network predicts."""
-    rows = [fold.score for fold in folds]
-    outputs = np.full((sum(map(len, rows)), head.units), 0.5, np.float32)
-    values = FoldScorer(objective, head, dataset.target, rows)(outputs)
+    try:
+        values = scorer(np.full((n_scored, head.units), 0.5, np.float32))
+    except TunerError as error:
+        raise config.problem("objective", str(error)) from None
     undefined = np.flatnonzero(np.isnan(values))
     if len(undefined):
         numbers = ", ".join(map(str, undefined))

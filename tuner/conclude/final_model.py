@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.conclude.members import choose_members, plan_final
+from tuner.conclude.members import choose_final_thresholds, choose_members, plan_final
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.export.card import model_card
@@ -73,7 +73,8 @@ def make_final(
     kind = study.config.export
     earlier = find_final(store)
     known = earlier if earlier is not None and _same(earlier, kind, members) else None
-    plan = plan_final(study, store.results(), members, kind, study.test_rows)
+    thresholds = choose_final_thresholds(study, store, members)
+    plan = plan_final(study, store.results(), members, kind, study.test_rows, thresholds)
     trained = train(study, executor, plan, training)
     final = (
         _score(study, plan, trained, earlier) if known is None else replace(known, held_out=trained.held_out)
@@ -123,10 +124,11 @@ def _score(study: Study, plan: FinalPlan, trained: Trained, earlier: Final | Non
             scores[metric] = bootstrap_interval(
                 trained.held_out,
                 problem.dataset.target[rows],
-                metric=metric,
-                head=problem.head,
+                metric=problem.metric(metric),
+                head=replace(problem.head, thresholds=plan.thresholds),
                 seed=problem.seed,
                 groups=groups,
+                weight=None if problem.score_weight is None else problem.score_weight[rows],
             )
     return Final(
         kind=plan.kind,
@@ -137,6 +139,7 @@ def _score(study: Study, plan: FinalPlan, trained: Trained, earlier: Final | Non
         created=plan.created,
         train_scores=trained.train_scores,
         held_out=trained.held_out,
+        thresholds=plan.thresholds,
     )
 
 

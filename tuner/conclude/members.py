@@ -8,6 +8,7 @@ import numpy as np
 from tuner.export.manifest import StudyPart
 from tuner.export.tables import finite_or_none
 from tuner.final import FinalPlan, now
+from tuner.model.thresholds import choose_thresholds
 from tuner.records import Member, TrialResult
 from tuner.report.ensemble import greedy_ensemble
 from tuner.search.storage import StudyStore
@@ -45,6 +46,7 @@ def plan_final(
     members: tuple[Member, ...],
     kind: str,
     held_out: np.ndarray,
+    thresholds: tuple[float, ...] | None = None,
 ) -> FinalPlan:
     """Return what a worker is to train.
 
@@ -54,6 +56,7 @@ def plan_final(
         members: the trials of the model, the heaviest first.
         kind: ``refit``, ``folds`` or ``ensemble``.
         held_out: (n_test,) row numbers to predict.
+        thresholds: those of ``choose_final_thresholds``; None for the study's.
     """
     dataset = study.dataset
     cross_validated = results[members[0].trial].metrics or {}
@@ -68,20 +71,38 @@ def plan_final(
         rows=len(study.search_rows),
         cross_validated={name: finite_or_none(value) for name, value in cross_validated.items()},
     )
-    return FinalPlan(kind, members, study.search_rows, held_out, about, now())
+    thresholds = thresholds or study.problem.head.thresholds
+    return FinalPlan(kind, members, study.search_rows, held_out, about, now(), thresholds)
+
+
+def choose_final_thresholds(
+    study: Study, store: StudyStore, members: tuple[Member, ...]
+) -> tuple[float, ...]:
+    """Return the thresholds of a model; chosen ones are the best on all out-of-fold outputs of its trials."""
+    problem = study.problem
+    metric = problem.threshold_metric
+    if metric is None:
+        return problem.head.thresholds
+    outputs = np.sum([each.weight * _outputs(store, each.trial) for each in members], axis=0)
+    seen = ~np.isnan(outputs).any(axis=2)  # (n_repeats, n_rows)
+    rows = np.nonzero(seen)[1]
+    weight = None if problem.score_weight is None else problem.score_weight[rows]
+    return choose_thresholds(metric, problem.head, problem.dataset.target[rows], outputs[seen], weight)
 
 
 def _weights(study: Study, store: StudyStore, summary: StudySummary) -> dict[int, float]:
     """Return trial -> weight of the ensemble of the best trials."""
     trained = [result.number for result in summary.ranked() if result.same_as is None]
     candidates = trained[:MOST_CANDIDATES]
-    problem = study.problem
+    problem, metric = study.problem, study.problem.metric(study.objective)
     return greedy_ensemble(
         ((number, _outputs(store, number)) for number in candidates),
         problem.dataset.target,
         [fold.score for fold in problem.folds],
-        metric=study.objective,
+        metric=metric,
         head=problem.head,
+        weight=problem.score_weight,
+        decide=problem.decide(metric),
         n_candidates=MOST_CANDIDATES,
     )
 

@@ -13,9 +13,11 @@ from tuner.config.sentences import Problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
+from tuner.model.asked_metrics import FAMILIES, find_metric, names_for
+from tuner.model.heads import EVEN, threshold_problem
 from tuner.model.losses import find_loss
-from tuner.model.metrics import metrics_for
 from tuner.model.network import MODELS, name_problem
+from tuner.model.written import read_written
 from tuner.records import ParamValue
 from tuner.search.grid import grid_problems
 from tuner.space.ranges import FloatParam, IntParam
@@ -100,17 +102,26 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
     Where the task is ``auto``, whether a name fits is known only once the data were seen.
     """
     task = None if study.task == "auto" else Task(study.task)
-    named: list[tuple[KeyPath, str]] = []
+    named: list[tuple[KeyPath, Any]] = []
     if study.objective != "auto":
         named.append((("objective",), study.objective))
-    named += [(("metrics", number), name) for number, name in enumerate(study.metrics)]
+    named += [(("metrics", number), written) for number, written in enumerate(study.metrics)]
+    made = set()
+    for path, written in named:
+        found = read_written(written, "a metric")
+        problem = _metric_problem(found.name, task) if found.name else None
+        if problem is not None:
+            yield path, problem
+        elif found.python or found.arguments:
+            made.add(find_metric(written, task or _task_of(found.name), Path()).name)
     stopping = study.training.early_stopping
     if stopping is not None and stopping.monitor != "val_loss":
-        named.append((("training", "early_stopping", "monitor"), stopping.monitor.removeprefix("val_")))
-    for path, name in named:
-        if (problem := _metric_problem(name, task)) is not None:
-            yield path, problem
+        monitored = stopping.monitor.removeprefix("val_")
+        if monitored not in made and (problem := _metric_problem(monitored, task)) is not None:
+            yield ("training", "early_stopping", "monitor"), problem
     if task is not None:
+        if study.threshold != EVEN[0] and (problem := threshold_problem(study.threshold, task)) is not None:
+            yield ("threshold",), problem
         try:
             find_loss(study.training.loss, task, Path())
         except ValueError as error:
@@ -119,10 +130,15 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
         yield ("positive",), f"only a binary task has a positive label; the task is {task}"
 
 
+def _task_of(name: str) -> Task:
+    """Return a task that a metric with an argument fits; functions of the user's fit each."""
+    return FAMILIES[name].task if name in FAMILIES else Task.REGRESSION
+
+
 def _metric_problem(name: str, task: Task | None) -> str | None:
     metrics = NAMES["metrics"]
     if task is not None:
-        metrics = replace(metrics, what=f"a metric for {task}", now=metrics_for(task))
+        metrics = replace(metrics, what=f"a metric for {task}", now=names_for(task))
     return metrics.problem(name)
 
 

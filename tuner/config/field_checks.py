@@ -10,6 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from tuner.config.names import HOOK, LATER_KEYS, NAMES
+from tuner.model.asked_metrics import check_direction, check_metric
 from tuner.model.losses import check_loss
 from tuner.model.metrics import METRICS
 from tuner.model.written import read_written
@@ -217,20 +218,42 @@ def _space(value: object) -> object:
     return value
 
 
-def _objective(value: object) -> str:
+def _metric(value: object) -> object:
+    found = read_written(value, "a metric")
+    if found.python:
+        _hook(found.python)
+    check_metric(value)
+    return value
+
+
+def _threshold(value: object) -> float | str:
+    if value == "tuned":
+        return "tuned"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise ValueError(f"{shown(value)} is neither tuned nor a number above 0 and below 1")
+    return float(value)
+
+
+def _objective(value: object) -> object:
     if isinstance(value, list):
         if len(value) > 1:
             raise ValueError("several objectives are not available in this version; name one metric")
         if not value:
             raise ValueError("an empty list; name a metric, or write auto")
         value = value[0]
+    if isinstance(value, str | dict) and value:
+        check_direction(_metric(value))
+        return value
     return _text(value)
 
 
-def _metrics(value: object) -> tuple[str, ...]:
+def _metrics(value: object) -> tuple[object, ...]:
     if not isinstance(value, list):
         raise ValueError(f"{shown(value)} is not a list; write [{shown(value).strip(chr(39))}]")
-    return _texts(value)
+    for number, each in enumerate(value):
+        if each in value[:number]:
+            raise ValueError(f"{shown(each)} is given twice")
+    return tuple(_metric(each) if isinstance(each, dict) else _metric(_text(each)) for each in value)
 
 
 def _monitor(value: object) -> str:
@@ -287,7 +310,7 @@ def _with_arguments(what: str) -> dict[str, Any]:
 
 
 _FUNCTION = {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"}
-_METRIC_NAMES = {"enum": list(METRICS)}
+_METRIC = {"anyOf": [{"enum": list(METRICS)}, _FUNCTION, _with_arguments("metric")]}
 _PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
 TEXT = Checked(_text, {"type": "string", "minLength": 1})
@@ -309,12 +332,17 @@ OBJECTIVE = Checked(
     {
         "anyOf": [
             {"enum": ["auto", *METRICS]},
-            {"type": "array", "minItems": 1, "maxItems": 1, "items": _METRIC_NAMES},
+            _with_arguments("metric"),
+            {"type": "array", "minItems": 1, "maxItems": 1, "items": _METRIC},
         ]
     },
 )
-METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": _METRIC_NAMES})
-MONITOR = Checked(_monitor, {"enum": ["val_loss", *(f"val_{name}" for name in METRICS)]})
+METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": _METRIC})
+THRESHOLD = Checked(
+    _threshold,
+    {"anyOf": [{"const": "tuned"}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}]},
+)
+MONITOR = Checked(_monitor, {"type": "string", "pattern": "^val_"})
 TIMEOUT = Checked(
     timeout_seconds, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
 )

@@ -12,6 +12,7 @@ from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
 from tuner.errors import nearest
 from tuner.export.kinds import EXPORTS
+from tuner.model.asked_metrics import FAMILIES
 from tuner.model.losses import ALIASES as LOSS_ALIASES
 from tuner.model.losses import BY_TASK, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
@@ -61,7 +62,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "preprocess.datetime": Names("a part of a date", tuple(DATE_PARTS)),
         "preprocess.missing.numeric": Names("a way to fill missing numbers", tuple(MISSING_NUMERIC)),
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
-        "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
+        "metrics": Names("a metric", (*METRICS, *FAMILIES), aliases=ALIASES),
         "training.loss": Names("a loss", ("auto", *LOSSES, *BY_TASK), aliases=LOSS_ALIASES),
         "training.engine": Names("an engine", ("auto", *ENGINES)),
         "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),

@@ -161,10 +161,16 @@ class StudySections(Section):
     """How columns become inputs."""
     search_space: Annotated[str | dict[str, Any], check.SPACE] = "mlp"
     """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves."""
-    objective: Annotated[str, check.OBJECTIVE] = "auto"
-    """The metric that the search improves; auto: by the task."""
-    metrics: Annotated[tuple[str, ...], check.METRIC_LIST] = ()
+    objective: Annotated[str | dict[str, Any], check.OBJECTIVE] = "auto"
+    """The metric that the search improves; auto: by the task. With an argument: {name: pinball, alpha: 0.9}. A function
+    of yours: {python: "module:function", direction: minimize}, with needs: outputs for probabilities."""
+    metrics: Annotated[tuple[str | dict[str, Any], ...], check.METRIC_LIST] = ()
     """Metrics that are recorded beside the objective."""
+    weighted_metrics: bool = False
+    """Whether the weights of data.weight count in scores, too; otherwise they count in training only."""
+    threshold: Annotated[float | str, check.THRESHOLD] = 0.5
+    """For two classes and for labels: the probability above which a row is called positive; or tuned, by the first
+    metric of labels, on rows that are not scored by it."""
     constraints: Annotated[str, later("constraints")] = "none"
     """Upper bounds that a model must keep."""
     training: TrainingSection = TrainingSection()

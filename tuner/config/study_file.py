@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import BaseModel, PrivateAttr, ValidationError
 
 from tuner.config.cross_checks import domain_of, section_problems, space_problems
 from tuner.config.sections import StudySections
 from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest
+from tuner.hooks import Hook
+from tuner.model.written import read_written
 from tuner.records import Params
 from tuner.search.url import complete_url
 from tuner.space.ranges import shown
@@ -115,12 +117,23 @@ class StudyConfig(StudySections):
     def canonical(self) -> dict[str, Any]:
         """Return, as plain JSON values, all that determines the results of trials, defaults included."""
         sections = self.model_dump(mode="json", exclude=dict(FREE_TO_CHANGE))
-        return {**sections, **self._space.canonical()}
+        sources = {hook.name: f"source {hook.source_sha256()}" for hook in self.functions}
+        return {**sections, **self._space.canonical(), **({"functions": sources} if sources else {})}
+
+    @property
+    def functions(self) -> tuple[Hook, ...]:
+        """The loss and the metrics that are functions of the user's."""
+        written = [
+            (self.training.loss, "a loss"),
+            *((each, "a metric") for each in (self.objective, *self.metrics)),
+        ]
+        names = [found.python for found in (read_written(*each) for each in written) if found.python]
+        return tuple(Hook(name, str(self.folder)) for name in dict.fromkeys(names))
 
     @staticmethod
     def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         """Return what changed between two `canonical` values, a sentence each: ``search.seed: 7 -> 8``."""
-        sentences = list(_differences(_determining(old), new, ()))
+        sentences = list(_differences(_determining(_completed(StudySections, old)), new, ()))
         if len(sentences) > 1:
             # A parameter that comes or goes changes the order as well; that it did says nothing more.
             return [sentence for sentence in sentences if not sentence.startswith("order: ")]
@@ -266,6 +279,25 @@ def _determining(sections: Mapping[str, Any]) -> dict[str, Any]:
         inside = kept[section].items()
         kept[section] = {key: value for key, value in inside if key not in FREE_TO_CHANGE[section]}
     return kept
+
+
+def _completed(model: type[BaseModel], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return recorded sections with the keys that an earlier version did not have, at their defaults."""
+    whole = dict(recorded)
+    for key, field in model.model_fields.items():
+        inside = section_at(model, (key,))
+        if key not in whole and not field.is_required():
+            default = field.get_default()
+            whole[key] = (
+                default.model_dump(mode="json") if isinstance(default, BaseModel) else _plain_json(default)
+            )
+        elif inside is not None and isinstance(whole[key], Mapping):
+            whole[key] = _completed(inside, whole[key])
+    return whole
+
+
+def _plain_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:

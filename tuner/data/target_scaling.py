@@ -45,7 +45,8 @@ class Log1pScaler(TargetScaler):
     def inverse(self, scaled: np.ndarray) -> np.ndarray:
         """Return (n_rows, n_targets) in the target's own unit; infinite where that has no number."""
         with np.errstate(over="ignore"):
-            return np.expm1(super().inverse(scaled))
+            target: np.ndarray = np.expm1(super().inverse(scaled))
+        return target
 
 
 class RateScaler(SizeScaler):

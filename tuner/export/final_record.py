@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import TunerError
+from tuner.model.heads import EVEN
 from tuner.records import Final, Interval, Member
 from tuner.search.storage import StudyStore
 
@@ -120,6 +121,7 @@ def _to_json(final: Final) -> dict[str, Any]:
         "looks": final.looks,
         "created": final.created,
         "train_scores": {name: _defined(value) for name, value in final.train_scores.items()},
+        "thresholds": list(final.thresholds),
     }
 
 
@@ -138,6 +140,7 @@ def _from_json(record: dict[str, Any], held_out: np.ndarray | None) -> Final:
         created=str(record["created"]),
         train_scores={name: _number(value) for name, value in record["train_scores"].items()},
         held_out=held_out,
+        thresholds=tuple(map(float, record.get("thresholds", EVEN))),
     )
 
 
