@@ -4,7 +4,7 @@ from sklearn.metrics import f1_score
 
 from tests.model.predictions import make_predictions, sigmoid
 from tuner.model.heads import make_head
-from tuner.model.metrics import METRICS, score, score_folds
+from tuner.model.metrics import METRICS, score_folds
 from tuner.model.thresholds import Decisions, choose_thresholds
 from tuner.tasks import Task
 

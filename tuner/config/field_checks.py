@@ -222,6 +222,8 @@ def _metric(value: object) -> object:
     found = read_written(value, "a metric")
     if found.python:
         _hook(found.python)
+    elif isinstance(value, dict) and (problem := NAMES["metrics"].problem(found.name)) is not None:
+        raise ValueError(problem)
     check_metric(value)
     return value
 
