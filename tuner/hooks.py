@@ -1,6 +1,7 @@
 """A user's own functions, named as ``module:function`` in a study file."""
 
 import ast
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ def load_hook(name: str, folder: Path) -> Callable[..., Any]:
     if not module_name or not function_name:
         raise TunerError(f"'{name}' is not of the form module:function")
     place = str(folder.resolve())
+    # The module may import Keras before an engine does.
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.path.insert(0, place)
     try:
         module = import_module(module_name)

@@ -11,7 +11,6 @@ from pydantic_core import CoreSchema, core_schema
 
 from tuner.config.names import HOOK, LATER_KEYS, NAMES
 from tuner.model.asked_metrics import check_direction, check_metric
-from tuner.model.losses import check_loss
 from tuner.model.metrics import METRICS
 from tuner.model.written import read_written
 from tuner.records import Params
@@ -175,17 +174,12 @@ def _safe_name(value: object) -> str:
     return text
 
 
-def _loss(value: object) -> object:
-    found = read_written(value, "a loss")
-    if found.python:
-        _hook(found.python)
-    elif (problem := NAMES["training.loss"].problem(found.name)) is not None:
-        raise ValueError(problem)
-    check_loss(value)
-    return value
+def hook_name(value: object) -> str:
+    """Return a name of the form module:function.
 
-
-def _hook(value: object) -> str:
+    Raises:
+        ValueError: it has another form; the message is a sentence for the user.
+    """
     text = _text(value)
     if not HOOK_FORM.fullmatch(text):
         raise ValueError(f"'{text}' does not name a function; write {HOOK}, such as my_data:load")
@@ -221,19 +215,11 @@ def _space(value: object) -> object:
 def _metric(value: object) -> object:
     found = read_written(value, "a metric")
     if found.python:
-        _hook(found.python)
+        hook_name(found.python)
     elif isinstance(value, dict) and (problem := NAMES["metrics"].problem(found.name)) is not None:
         raise ValueError(problem)
     check_metric(value)
     return value
-
-
-def _threshold(value: object) -> float | str:
-    if value == "tuned":
-        return "tuned"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise ValueError(f"{shown(value)} is neither tuned nor a number above 0 and below 1")
-    return float(value)
 
 
 def _objective(value: object) -> object:
@@ -300,7 +286,7 @@ def _finite(value: object) -> float:
     return float(value)
 
 
-def _with_arguments(what: str) -> dict[str, Any]:
+def with_arguments(what: str) -> dict[str, Any]:
     """Return the schema of a loss or a metric with arguments, or of a function of the user's."""
     named = {key: {"type": "string", "description": f"The {what}."} for key in ("name", "python")}
     return {
@@ -311,8 +297,8 @@ def _with_arguments(what: str) -> dict[str, Any]:
     }
 
 
-_FUNCTION = {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"}
-_METRIC = {"anyOf": [{"enum": list(METRICS)}, _FUNCTION, _with_arguments("metric")]}
+FUNCTION = {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"}
+_METRIC = {"anyOf": [{"enum": list(METRICS)}, FUNCTION, with_arguments("metric")]}
 _PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
 TEXT = Checked(_text, {"type": "string", "minLength": 1})
@@ -320,30 +306,23 @@ TEXT_LIST = Checked(_texts, {**TEXTS, "uniqueItems": True})
 TARGET = Checked(_target, {"anyOf": [{"type": "string"}, {**TEXTS, "minItems": 1, "uniqueItems": True}]})
 LABEL = Checked(_label, SCALAR)
 SAFE_NAME = Checked(_safe_name, {"type": "string", "minLength": 1, "maxLength": 100})
-HOOK_NAME = Checked(_hook, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
+HOOK_NAME = Checked(hook_name, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
 TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
 )
 DATETIME = Checked(_datetime, {"anyOf": [{"enum": ["auto", "none"]}, _PARTS]})
-LOSS = Checked(
-    _loss, {"anyOf": [{"enum": list(NAMES["training.loss"].now)}, _FUNCTION, _with_arguments("loss")]}
-)
 SPACE = Checked(_space, {"type": ["string", "object"]})
 OBJECTIVE = Checked(
     _objective,
     {
         "anyOf": [
             {"enum": ["auto", *METRICS]},
-            _with_arguments("metric"),
+            with_arguments("metric"),
             {"type": "array", "minItems": 1, "maxItems": 1, "items": _METRIC},
         ]
     },
 )
 METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": _METRIC})
-THRESHOLD = Checked(
-    _threshold,
-    {"anyOf": [{"const": "tuned"}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}]},
-)
 MONITOR = Checked(_monitor, {"type": "string", "pattern": "^val_"})
 TIMEOUT = Checked(
     timeout_seconds, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}

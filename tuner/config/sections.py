@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tuner.config import asked_checks as asked
 from tuner.config import field_checks as check
 from tuner.config.field_checks import later, named
 from tuner.records import Params
@@ -95,7 +96,7 @@ class EarlyStoppingSection(Section):
 class TrainingSection(Section):
     """How a network is trained."""
 
-    loss: Annotated[str | dict[str, Any], check.LOSS] = "auto"
+    loss: Annotated[str | dict[str, Any], asked.LOSS] = "auto"
     """What training lowers; auto: by the task. With arguments: {name: huber, delta: 2.0}. A function of yours:
     module:function, or {python: "module:function", ...} with arguments for a factory that returns it."""
     epochs: int = Field(100, ge=1)
@@ -168,7 +169,7 @@ class StudySections(Section):
     """Metrics that are recorded beside the objective."""
     weighted_metrics: bool = False
     """Whether the weights of data.weight count in scores, too; otherwise they count in training only."""
-    threshold: Annotated[float | str, check.THRESHOLD] = 0.5
+    threshold: Annotated[float | str, asked.THRESHOLD] = 0.5
     """For two classes and for labels: the probability above which a row is called positive; or tuned, by the first
     metric of labels, on rows that are not scored by it."""
     constraints: Annotated[str, later("constraints")] = "none"

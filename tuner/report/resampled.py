@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from tuner.errors import TunerError
 from tuner.model import fold_counts as counts
 from tuner.model.heads import Head
 from tuner.model.metrics import Metric, as_metric, score
@@ -63,19 +64,18 @@ def resampled(
 def _one_by_one(metric: Metric, rows: Drawn, weight: np.ndarray | None, outputs: np.ndarray) -> np.ndarray:
     """Return a metric of each trial's rows, repeated as often as they were drawn."""
     drawn = [np.repeat(np.arange(len(times)), times) for times in rows.draws.astype(int).T]
-    return np.array(
-        [
-            [
-                score(
-                    metric, rows.head, rows.target[some], each[some], None if weight is None else weight[some]
-                )
-                if len(some)
-                else np.nan
-                for some in drawn
-            ]
-            for each in outputs
-        ]
-    )
+
+    def value(each: np.ndarray, some: np.ndarray) -> float:
+        if not len(some):
+            return float("nan")
+        weights = None if weight is None else weight[some]
+        try:
+            return score(metric, rows.head, rows.target[some], each[some], weights)
+        except TunerError:
+            # A user's function may refuse rows that lack a class; others are undefined there.
+            return float("nan")
+
+    return np.array([[value(each, some) for some in drawn] for each in outputs])
 
 
 def _true_values(rows: Drawn) -> np.ndarray:
@@ -175,7 +175,7 @@ def _pinball(alpha: float, rows: Drawn) -> Values:
 
     def losses(outputs: np.ndarray) -> np.ndarray:
         over = residuals(outputs)
-        return np.maximum((1.0 - alpha) * over, -alpha * over)  # type: ignore[no-any-return]
+        return np.maximum((1.0 - alpha) * over, -alpha * over)
 
     return _mean(rows, losses)
 
@@ -187,7 +187,7 @@ def _top_k_accuracy(k: float, rows: Drawn) -> Values:
     def among(outputs: np.ndarray) -> np.ndarray:
         own = np.take_along_axis(outputs, codes[None, :, None], axis=2)
         before = (outputs > own) | ((outputs == own) & later)
-        return (before.sum(axis=2, keepdims=True) < k).astype(float)
+        return np.asarray(before.sum(axis=2, keepdims=True) < k, float)
 
     return _mean(rows, among)
 
