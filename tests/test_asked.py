@@ -143,11 +143,11 @@ def test_a_given_threshold_decides_everywhere(tmp_path):
         assert value == pytest.approx(f1_score(study.dataset.target[rows], outputs > 0.2))
 
 
-@pytest.mark.parametrize("loss", ["poisson", "msle", "mape", {"name": "quantile", "quantile": 0.9}])
+@pytest.mark.parametrize("loss", ["poisson", "msle", {"name": "quantile", "quantile": 0.9}])
 def test_outputs_of_every_kind_of_loss_are_in_the_targets_own_unit(tmp_path, loss):
     metrics = ["r2", {"name": "pinball", "alpha": 0.9}, "msle"]
     keys = {"target": "amount", "objective": "mae", "metrics": metrics, "search": {"trials": 1}}
-    study = study_of(tmp_path, training={"loss": loss, "epochs": 60}, **keys)
+    study = study_of(tmp_path, training={"loss": loss, "epochs": 40}, **keys)
     (result,) = trials_of(study, {"learning_rate": 0.05})
     rows = study.search_rows
     true, found = study.dataset.target[rows, 0], result.oof[0, rows, 0]
@@ -156,7 +156,7 @@ def test_outputs_of_every_kind_of_loss_are_in_the_targets_own_unit(tmp_path, los
         assert 0.75 < np.mean(true < found) < 0.99
         assert result.metrics["pinball_0.9"] < 0.25 * true.std()
     else:
-        assert found.min() > 0 or loss == "mape"
+        assert found.min() > 0
         assert np.median(found / true) == pytest.approx(1.0, abs=0.1)
         constant = np.full_like(true, true.mean())
         assert mean_poisson_deviance(true, np.maximum(found, 1)) < mean_poisson_deviance(true, constant)
