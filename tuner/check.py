@@ -14,7 +14,7 @@ from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
-from tuner.study import Study, open_study
+from tuner.study import Study, check_loss_runs, open_study
 from tuner.tracking.mlflow_store import connect, find_experiment
 from tuner.trial import network_of, prepare
 
@@ -72,6 +72,7 @@ def check_study(config: StudyConfig) -> CheckReport:
     uri, _ = tracking_place(config)
     if uri.startswith(("http://", "https://")):
         find_experiment(connect(uri), uri, experiment_name(config))
+    check_loss_runs(study)
     notes = check_bounds(study)
     kept = count_kept(study) if study.problem.goals.bounds else None
     ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))

@@ -29,7 +29,7 @@ from tuner.search.grid import Grid
 from tuner.search.storage import Header, StudyStore
 from tuner.space.ranges import Constant
 from tuner.space.space import stem
-from tuner.study import Study, open_study
+from tuner.study import Study, check_loss_runs, open_study
 from tuner.summary import StudySummary, summarise
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.notes import study_note, study_outcome
@@ -140,6 +140,7 @@ def run_study(
     )
     with closing(executor or _one_worker(config)) as workers:
         study = open_study(config)
+        check_loss_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
             driving(config.runs_folder, config.name, config.database) as still_mine,

@@ -53,7 +53,9 @@ def insert_trial(
         "state": TrialState.RUNNING,
         "datetime_start": _now(),
     }
-    trial_id = int(connection.execute(insert(_TRIALS).values(trial)).inserted_primary_key[0])
+    key = connection.execute(insert(_TRIALS).values(trial)).inserted_primary_key
+    assert key is not None, "one row was inserted"
+    trial_id = int(key[0])
     params = [
         {
             "trial_id": trial_id,
