@@ -21,8 +21,11 @@ from tuner.trial import Problem, TrialTask, parameters_of
 
 
 def told_of(study: Study, store: StudyStore, result: TrialResult) -> dict[int, Told]:
-    """Return what the study's pruner sees of a recorded trial, by its number; nothing of one without a score."""
-    if not result.values:
+    """Return what the study's pruner sees of a recorded trial, by its number.
+
+    That is nothing of one without a score, nor of one that breaks a bound: what others cannot reach is no bar for them.
+    """
+    if not result.values or not result.feasible:
         return {}
     folds = None
     if study.config.search.pruner in BY_FOLD:
@@ -39,8 +42,8 @@ def make_task(study: Study, number: int, params: Params, told: Mapping[int, Told
         study: what is searched.
         number: the trial's number.
         params: what it tries.
-        told: trials by number, at least those of 0 .. number - window that have a score; the trial is judged
-            against exactly these. Where a smaller network is better, it is against those of them with at most as
+        told: what `told_of` gives of trials, at least of 0 .. number - window; the trial is judged against exactly
+            these. Where a smaller network is better, it is against those of them with at most as
             many weights: a small one need not keep up with all others.
     """
     problem, search = study.problem, study.config.search
