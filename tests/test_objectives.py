@@ -315,3 +315,13 @@ def test_copies_of_a_trial_are_not_on_the_front_and_are_marked_in_the_report(tmp
     tables = [block for each in document.sections for block in each.blocks if isinstance(block, Table)]
     (best,) = [table for table in tables if table.title.startswith("The best 3 of 3")]
     assert [row[0] for row in best.rows] == ["1", "2 = 1", "0"]
+
+
+def test_the_metric_that_auto_stands_for_is_not_named_again(tmp_path) -> None:
+    with pytest.raises(
+        TunerError, match=r"yaml:\d+: objective: 'roc_auc', which auto is for binary, is given twice"
+    ):
+        study_of(tmp_path, **{**KEYS, "objective": ["auto", "roc_auc"]})
+    named = study_of(tmp_path, **{**KEYS, "objective": ["auto", "log_loss", "latency_ms"]})
+    assert [each.name for each in named.objectives] == ["roc_auc", "log_loss", "latency_ms"]
+    assert named.problem.metrics == ("roc_auc", "log_loss", "accuracy")
