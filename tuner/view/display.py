@@ -269,11 +269,12 @@ def _against_default(summary: StudySummary, best: TrialResult) -> str:
         return "no trial was better than the default configuration (trial 0)"
     barred = "" if default.feasible else ", which breaks a constraint"
     gains = np.array(best.fold_values[0]) - np.array(default.fold_values[0])
-    gain = float(gains.mean()) * (1 if summary.maximize else -1)
-    better = int((gains > 0).sum() if summary.maximize else (gains < 0).sum())
+    gains *= 1 if summary.maximize else -1
+    gain = float(gains.mean())
+    how, where = ("better", int((gains > 0).sum())) if gain >= 0 else ("worse", int((gains < 0).sum()))
     return (
-        f"{number(gain)} better than the default configuration (trial 0: {score_of(default)}{barred}), in {better} of "
-        f"{len(gains)} folds; the best of many scores is optimistic, since it was chosen for being the best"
+        f"{number(abs(gain))} {how} than the default configuration (trial 0: {score_of(default)}{barred}), in "
+        f"{where} of {len(gains)} folds; the best of many scores is optimistic, since it was chosen for being the best"
     )
 
 
