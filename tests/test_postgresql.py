@@ -90,3 +90,18 @@ def test_a_database_that_cannot_be_reached_is_told_before_any_training(begin):
         assert "s3cret" not in said.out + said.err
         assert len(said.err.splitlines()) == 1
     assert not (folder / "runs" / "small").exists()
+    with_tracking = write_study(begin("tracked"), tracking={"uri": "postgresql://me:s3cret@127.0.0.1:1/db"})
+    for command in ("run", "check"):
+        said = tune(command, with_tracking)
+        assert said.code == 2
+        assert said.err.startswith("tracking: postgresql://127.0.0.1:1/db: ")
+        assert "see that it runs and that its address is right" in said.err
+        assert "s3cret" not in said.out + said.err
+
+
+def test_a_study_that_has_no_trials_yet_in_a_database_is_told_with_the_database_and_its_name(tmp_path):
+    path = write_study(tmp_path, storage="sqlite:///../all.db")
+    for command in ("show", "report", "verify", "export"):
+        said = tune(command, path)
+        place = f"{path.parent}/../all.db under 'small'"
+        assert (said.code, said.err) == (2, f"{path}: no trials yet in {place}; type: tune run {path}\n")

@@ -80,11 +80,14 @@ def run(
 ) -> None:
     """Search, or continue a search that is unfinished."""
     from tuner.config.study_file import load_config
-    from tuner.options import check_executor, choose_workers, parse_timeout
+    from tuner.options import check_executor, choose_workers, idle_workers, parse_timeout
 
     check_executor(executor)
     seconds = parse_timeout(timeout)
     config = load_config(study)
+    idle = idle_workers(workers, config.search.window)
+    if idle is not None and not quiet:
+        typer.echo(idle, err=True)
 
     from tuner.executors.executor import Limits
     from tuner.executors.local import LocalWorkers

@@ -15,6 +15,15 @@ def choose_workers(workers: int | None, window: int) -> int:
     return min(workers or usable_cores(), window)
 
 
+def idle_workers(workers: int | None, window: int) -> str | None:
+    """Return a sentence on workers that were asked for and would have nothing to do; None where there are none."""
+    if workers is None or workers <= window:
+        return None
+    return (
+        f"--workers {workers}: {window} train, since the study has {window} trials in flight (search.window)"
+    )
+
+
 def check_executor(executor: str) -> None:
     """Refuse an executor that this version does not have.
 

@@ -30,7 +30,7 @@ from tuner.search.storage import Header, StudyStore
 from tuner.space.ranges import Constant
 from tuner.space.space import stem
 from tuner.study import Study, open_study
-from tuner.summary import StudySummary, summarise
+from tuner.summary import StudySummary, keep_corrected, summarise
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.notes import study_note, study_outcome
 from tuner.tracking.tracker import DataCard, Ending, ModelCard, StudyCard, TrackingReport
@@ -174,7 +174,10 @@ def _search(
                 )
         yield from _conclude(study, store, workers, interrupts)
         with interrupts.let_through():
-            corrected = corrected_score(study, store, summarise(store))
+            before = summarise(store)
+            corrected = corrected_score(study, store, before)
+        if corrected is not None and before.corrected != corrected.interval:
+            keep_corrected(store, before, corrected.interval)
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     summary = summarise(store)

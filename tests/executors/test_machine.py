@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuner.executors.machine import kills_for_memory, resident_bytes, usable_cores
-from tuner.options import choose_workers
+from tuner.options import choose_workers, idle_workers
 
 
 def test_resident_memory_grows_by_what_is_filled():
@@ -41,3 +41,11 @@ def test_there_are_never_more_workers_than_trials_in_flight():
     assert choose_workers(2, window=4) == 2
     assert choose_workers(None, window=1) == 1
     assert choose_workers(None, window=1000) == usable_cores()
+
+
+def test_workers_that_would_have_nothing_to_do_are_told():
+    assert (
+        idle_workers(8, window=4)
+        == "--workers 8: 4 train, since the study has 4 trials in flight (search.window)"
+    )
+    assert idle_workers(4, window=4) is idle_workers(None, window=1) is None

@@ -214,11 +214,11 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
         yield Table("Scores of the final model", heads, scored, frozenset({1, 2}))
         if final.earlier:
             heads = ("model", "trials", *final.scores)
-            lines = tuple(map(_looked_at, final.earlier))
+            looked_at = tuple(map(_looked_at, final.earlier))
             yield Table(
                 "Scores of earlier final models on the same rows",
                 heads,
-                lines,
+                looked_at,
                 frozenset(range(2, len(heads))),
             )
         times = "once" if final.looks == 1 else f"{final.looks} times, so they are no longer quite untouched"

@@ -88,6 +88,9 @@ def show_summary(summary: StudySummary, *, as_json: bool) -> None:
         )
     out.print(table)
     _show_best(summary, out)
+    if summary.corrected is not None:
+        chosen_from = summary.count(State.COMPLETE)
+        out.print(Text(corrected_line(summary.corrected, chosen_from, summary.objective)))
     if summary.final is not None:
         out.print(Text(final_line(summary.final, summary.objective)))
 
@@ -202,7 +205,8 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
         out.print(table)
     _show_best(summary, out)
     if closed.corrected is not None:
-        out.print(Text(corrected_line(closed.corrected, summary.objective)))
+        chosen_from = closed.corrected.n_trials
+        out.print(Text(corrected_line(closed.corrected.interval, chosen_from, summary.objective)))
     if summary.final is not None:
         out.print(
             Text(final_line(summary.final, summary.objective, _from_here(config.runs_folder / "model")))
