@@ -51,7 +51,8 @@ def insert_trial(
         "state": TrialState.RUNNING,
         "datetime_start": _now(),
     }
-    trial_id = int(connection.execute(insert(_TRIALS).values(trial)).inserted_primary_key[0])
+    added = insert(_TRIALS).values(trial).returning(_TRIALS.c.trial_id)
+    trial_id = int(connection.execute(added).scalar_one())
     params = [
         {
             "trial_id": trial_id,
@@ -109,7 +110,8 @@ def _set_attributes(connection: Connection, trial_id: int, attributes: Mapping[s
         {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
         for name, value in attributes.items()
     ]
-    connection.execute(insert(_ATTRIBUTES), rows)
+    if rows:
+        connection.execute(insert(_ATTRIBUTES), rows)
 
 
 def _now() -> datetime:
