@@ -9,6 +9,7 @@ from tuner.data.columns import Kind
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.init.facts import TableFacts
 from tuner.model.metrics import AUTO_OBJECTIVE
+from tuner.report.wording import percent
 from tuner.tasks import Task
 
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 100, 300, 100_000
@@ -92,9 +93,9 @@ def choose_objective(facts: TableFacts, task: Task) -> Choice:
     if task is Task.BINARY:
         share = target.counts[1] / facts.n_rows
         if share < RARE_POSITIVE:
-            why = f"{share:.1%} of the rows are positive: what counts is to rank these few above the others"
+            why = f"{percent(share)} of the rows are positive: what counts is to rank these few above the others"
             return Choice("average_precision", why)
-        return Choice("roc_auc", f"{share:.0%} of the rows are positive; independent of any threshold")
+        return Choice("roc_auc", f"{percent(share)} of the rows are positive; independent of any threshold")
     if task is Task.MULTICLASS:
         least = min(target.counts) / facts.n_rows * len(target.counts)
         if least < UNEQUAL:
@@ -173,7 +174,9 @@ def choose_missing(facts: TableFacts) -> Choice | None:
     most = max(lacking, key=lambda column: column.missing)
     numbers = [column for column in lacking if column.kind is Kind.NUMERIC]
     indicator = any(column.missing > OFTEN_MISSING for column in numbers)
-    why = f"{len(lacking)} columns lack values, most of all '{most.name}' ({most.missing:.0%} of the rows)"
+    why = (
+        f"{len(lacking)} columns lack values, most of all '{most.name}' ({percent(most.missing)} of the rows)"
+    )
     if indicator:
         why += "; indicator: that a number is missing may itself say something"
     return Choice({"numeric": "median", "categorical": "constant", "indicator": indicator}, why)

@@ -10,6 +10,7 @@ from tuner.data.columns import FLOAT32_MAX, Column, Kind, is_nested, is_number, 
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.data.features import FEW_ROWS, looks_like_identifier
 from tuner.init.facts import Concern
+from tuner.report.wording import percent
 
 LONG_TEXT = 4
 """Words; texts that have more on average, and mostly differ, are sentences rather than categories."""
@@ -21,9 +22,8 @@ NEARLY_ALL = 0.995
 """A share of the rows; with the same value in more of them, a column is nearly constant."""
 
 GROUP_NAME = re.compile(
-    r"(^|[_\W])(id|group|household|family|patient|subject|person|user|customer|client|session|site|school|hospital"
-    r"|store|donor|device)s?$|[a-z]I[dD]$",
-    re.IGNORECASE,
+    r"(?i:(^|[_\W])(id|group|household|family|patient|subject|person|user|customer|client|session|site|school|hospital"
+    r"|store|donor|device)s?$)|[a-z]I[dD]$"
 )
 FEWEST_GROUPS = 10
 
@@ -73,10 +73,10 @@ def column_concerns(column: Column, clean: pd.Series, raw: pd.Series) -> Iterato
         yield free
     missing = float(clean.isna().mean())
     if missing > MOSTLY:
-        yield Concern("mostly missing", f"{missing:.0%} of the rows have no value")
+        yield Concern("mostly missing", f"{percent(missing)} of the rows have no value")
     share = float(clean.value_counts(dropna=False, normalize=True).iloc[0])
     if share > NEARLY_ALL and missing < MOSTLY:
-        yield Concern("nearly constant", f"{share:.1%} of the rows have the same value")
+        yield Concern("nearly constant", f"{percent(share)} of the rows have the same value")
     if len(column.categories) > MOST_ONEHOT:
         most = f"the {MOST_ONEHOT} most frequent become inputs"
         yield Concern("many categories", f"{len(column.categories):,} different texts: {most}")

@@ -115,14 +115,9 @@ def giveaways(dataset: Dataset, numbers: np.ndarray, rows: np.ndarray) -> dict[s
     for place in _promising(numbers, target, dataset.task):
         score = _alone(numbers[:, place], target, dataset.task)
         if score > ALMOST_PERFECT:
-            how = (
-                "finds {:.1%} of each class"
-                if dataset.task.has_classes
-                else "explains {:.1%} of the variance"
-            )
-            reason = (
-                f"gives the target away: alone it {how.format(score)} in rows not seen; was it known before?"
-            )
+            how = "finds {} of each class" if dataset.task.has_classes else "explains {} of the variance"
+            told = how.format(f"{100 * score:.1f} %")
+            reason = f"gives the target away: alone it {told} in rows not seen; was it known before?"
             found[dataset.columns[place].name] = Concern("gives the target away", reason, doubtful=True)
     return found
 

@@ -1,46 +1,42 @@
 """Trains the smallest and the largest network of a study for a few epochs, to say how long the study will take."""
 
-import time
-
-from tuner.engines.choice import make_engine
+from tuner.errors import TunerError
 from tuner.executors.machine import usable_cores
 from tuner.init.budget import Pace, Paces
-from tuner.model.network import MODELS
-from tuner.records import Params
-from tuner.seeds import derive
+from tuner.records import Params, Reason, TrialResult
+from tuner.search.pruning import Bar
 from tuner.study import Study
-from tuner.trial import prepare
+from tuner.trial import TrialTask, evaluate, prepare
 
-EPOCHS = 4
-LONGEST = 20.0
-"""Seconds; no further epoch begins after it."""
+EPOCHS = 16
+"""Epochs of the second training; a few of them may run as one call of a program."""
+
+LONGEST = 10.0
+"""Seconds that the second training takes at most, as far as the first one tells."""
 
 
 def measure(study: Study) -> Paces:
-    """Return what an epoch costs on this machine; a worker trains with one thread, and so does this process.
+    """Return what an epoch costs on this machine, as a trial trains and scores it; a worker has one thread, too.
 
     Raises:
         TunerError: a network cannot be trained.
     """
     space = study.config.space
+    prepare(study.problem, space.default())  # A worker prepares rows once, not for each trial.
     workers = min(usable_cores(), study.config.search.window)
     return Paces(_pace(study, space.smallest()), _pace(study, space.largest()), workers)
 
 
 def _pace(study: Study, params: Params) -> Pace:
-    problem = study.problem
-    folds = [fold.data for fold in prepare(problem, params)]
-    network = MODELS[problem.model].plan(params)
-    engine, seed = make_engine(problem.engine), derive(problem.seed, "measure")
-    epochs = engine.train(network, problem.head, problem.loss, folds, epochs=EPOCHS, seed=seed)
-    seconds: list[float] = []
-    begun = before = time.perf_counter()
-    for _ in epochs:
-        now = time.perf_counter()
-        seconds.append(now - before)
-        before = now
-        if now - begun > LONGEST:
-            break
-    epochs.close()
-    later = sorted(seconds[1:]) or seconds
-    return Pace(first=seconds[0], later=later[len(later) // 2])
+    first = _train(study, params, 1).seconds
+    again = _train(study, params, max(1, min(EPOCHS, int(LONGEST / max(first, 1e-3)))))
+    return Pace(first=first, later=again.seconds / again.epochs)
+
+
+def _train(study: Study, params: Params, epochs: int) -> TrialResult:
+    """Return a trial of so many epochs, or fewer where its loss stops being finite or better."""
+    bar = Bar({}, maximize=study.direction == "maximize")
+    result = evaluate(TrialTask(study.problem, 0, {**params, "epochs": epochs}, bar))
+    if result.reason is Reason.ERROR or not result.epochs:
+        raise TunerError(f"{study.dataset.place}: a network cannot be trained on it: {result.message}")
+    return result

@@ -24,6 +24,10 @@ def scalar(value: Scalar) -> str:
     """Return a value as YAML 1.2 writes it; read back, it is the same value of the same type."""
     if isinstance(value, str):
         return value if _is_plain(value) else quoted(value)
+    if isinstance(value, float) and "e" in repr(value):
+        mantissa, _, exponent = repr(value).partition("e")
+        # 1e-07 is a text to YAML 1.1, and 1.0e-7 a number to both.
+        return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}e{int(exponent):+d}"
     return json.dumps(value)
 
 

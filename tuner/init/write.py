@@ -43,10 +43,17 @@ def study_text(facts: TableFacts, place: Path, name: str | None, budget: Budget 
     """
     task = Task(str(choose_task(facts).value))
     head = [f"# yaml-language-server: $schema={SCHEMA_FILE}", *_opening(facts, budget)]
-    parts: list[Part] = [] if name is None else [Line("name", name, "the file's name cannot name a folder")]
-    parts += [_data(facts, place), *_goal(facts, task), *_splits(facts, task)]
-    parts += [_preprocess(facts), *_networks(facts), *_training(facts, budget), _search(budget)]
-    body = "\n\n".join("\n".join(render(part)) for part in parts)
+    named: list[Part] = [] if name is None else [Line("name", name, "the file's name cannot name a folder")]
+    groups: list[list[Part]] = [
+        [*named, _data(facts, place)],
+        _goal(facts, task),
+        _splits(facts, task),
+        [_preprocess(facts)],
+        _networks(facts),
+        _training(facts, budget),
+        [_search(budget)],
+    ]
+    body = "\n\n".join("\n".join(line for part in group for line in render(part)) for group in groups)
     return "\n".join(head) + "\n\n" + body + "\n"
 
 
@@ -168,7 +175,7 @@ def _networks(facts: TableFacts) -> list[Part]:
                 Line(
                     "layers", {"type": "int", "low": 1, "high": size.layers, "default": min(2, size.layers)}
                 ),
-                Line("neurons", units, f"up to twice the inputs, and {size.widest}"),
+                Line("neurons", units, "in each layer; the widest fit the rows and the inputs"),
                 Line("activation", {"type": "choice", "options": ["relu", "silu", "tanh"]}),
                 Line("batch_norm", {"type": "choice", "options": [False, True]}),
                 Line("dropout", {"type": "float", "low": 0.0, "high": 0.5, "default": 0.1}),
