@@ -82,7 +82,7 @@ def time_sentence(budget: Budget) -> str:
         "measured: a few epochs of the smallest and the largest network, their mean for each trial; early stopping "
         "and pruning make it less"
     )
-    return f"about {duration(budget.seconds)} on this machine ({how})."
+    return f"up to about {duration(budget.seconds)} on this machine, as busy as it is now ({how})."
 
 
 def _data(facts: TableFacts, place: Path) -> Section:
