@@ -143,15 +143,15 @@ def test_lists_and_infinite_numbers_are_dropped(tmp_path):
     assert of_frame(tmp_path, frame, "y").data.drop == ("big", "list")
 
 
-def test_three_thousand_columns_are_looked_at_and_the_file_stays_short(tmp_path):
+def test_a_table_of_many_columns_is_looked_at_and_its_file_stays_short(tmp_path):
     random = np.random.default_rng(1)
-    values = random.normal(size=(50, 3000))
-    values[:, 1000:] = 1.0
-    frame = pd.DataFrame(values, columns=[f"x{n}" for n in range(3000)]).assign(y=random.integers(0, 2, 50))
+    values = random.normal(size=(50, 1200))
+    values[:, 150:] = 1.0
+    frame = pd.DataFrame(values, columns=[f"x{n}" for n in range(1200)]).assign(y=random.integers(0, 2, 50))
     config = of_frame(tmp_path, frame, "y")
     text = config.path.read_text(encoding="utf-8")
     assert len(config.data.drop) == 100
-    assert "1,900 more columns are constant or empty too" in text
+    assert "950 more columns are constant or empty too" in text
     assert len(text.splitlines()) < 400
 
 

@@ -7,7 +7,7 @@ without a mistake: as a rule it was written down after the target was known.
 import numpy as np
 import pandas as pd
 from sklearn.feature_selection import f_classif, f_regression
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tuner.data.columns import Kind
@@ -30,6 +30,7 @@ ALMOST_PERFECT = 0.99
 
 FEWEST_ROWS = 40
 FEWEST_OF_A_CLASS = 6
+MOST_LEAVES = 50
 MOST_TREES = 100
 """Columns that are tried one by one; of more, those with the largest F statistic."""
 
@@ -111,15 +112,22 @@ def giveaways(dataset: Dataset, numbers: np.ndarray, rows: np.ndarray) -> dict[s
         numbers, target = numbers[kept], target[kept]
     elif len(target) < FEWEST_ROWS:
         return {}
+    folds = _folds(target, dataset.task)
     found = {}
     for place in _promising(numbers, target, dataset.task):
-        score = _alone(numbers[:, place], target, dataset.task)
+        score = _alone(numbers[:, place], target, dataset.task, folds)
         if score > ALMOST_PERFECT:
             how = "finds {} of each class" if dataset.task.has_classes else "explains {} of the variance"
             told = how.format(f"{100 * score:.1f} %")
             reason = f"gives the target away: alone it {told} in rows not seen; was it known before?"
             found[dataset.columns[place].name] = Concern("gives the target away", reason, doubtful=True)
     return found
+
+
+def _folds(target: np.ndarray, task: Task) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return three splits into rows to learn from and rows to predict."""
+    splitter = (StratifiedKFold if task.has_classes else KFold)(3, shuffle=True, random_state=0)
+    return list(splitter.split(target, target))
 
 
 def _promising(numbers: np.ndarray, target: np.ndarray, task: Task) -> np.ndarray:
@@ -134,17 +142,20 @@ def _promising(numbers: np.ndarray, target: np.ndarray, task: Task) -> np.ndarra
     return np.sort(varying[order[:MOST_TREES]])
 
 
-def _alone(values: np.ndarray, target: np.ndarray, task: Task) -> float:
+def _alone(
+    values: np.ndarray, target: np.ndarray, task: Task, folds: list[tuple[np.ndarray, np.ndarray]]
+) -> float:
     """Return how well a small tree on one column predicts rows not seen: 1 without a mistake."""
     inputs, target = values.reshape(-1, 1), target.reshape(len(target))
-    n_values = min(len(np.unique(values)), 50)
+    n_values, classes = min(len(np.unique(values)), MOST_LEAVES), np.unique(target)
     if task.has_classes:
-        classes = np.unique(target)
         tree = DecisionTreeClassifier(max_leaf_nodes=n_values + 2 * len(classes), random_state=0)
-        folds = StratifiedKFold(3, shuffle=True, random_state=0)
-        right = cross_val_predict(tree, inputs, target, cv=folds) == target
-        return float(np.mean([right[target == each].mean() for each in classes]))
-    tree = DecisionTreeRegressor(max_leaf_nodes=max(8, n_values), random_state=0)
-    predicted = cross_val_predict(tree, inputs, target, cv=KFold(3, shuffle=True, random_state=0))
+    else:
+        tree = DecisionTreeRegressor(max_leaf_nodes=max(8, n_values), random_state=0)
+    predicted = np.empty_like(target)
+    for train, score in folds:
+        predicted[score] = tree.fit(inputs[train], target[train]).predict(inputs[score])
+    if task.has_classes:
+        return float(np.mean([(predicted[target == each] == each).mean() for each in classes]))
     spread = float(((target - target.mean()) ** 2).sum())
     return 1.0 - float(((target - predicted) ** 2).sum()) / spread if spread > 0 else 0.0

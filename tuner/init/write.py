@@ -1,6 +1,7 @@
 """From a table's facts to a study file: the choices as keys, each with its reason."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tuner.init.budget import HOUR, TRIALS, Budget
@@ -13,7 +14,7 @@ from tuner.init.choices import (
     choose_task,
     count_inputs,
 )
-from tuner.init.facts import ColumnFacts, TableFacts
+from tuner.init.facts import TableFacts
 from tuner.init.layout import Line, Listed, Part, Section, render
 from tuner.init.sizes import size_of, widest
 from tuner.init.text import comment
@@ -25,8 +26,11 @@ from tuner.tasks import Task
 SCHEMA_FILE = ".tuner-schema.json"
 """The JSON Schema beside a study file, by which an editor knows the keys."""
 
+LEFT_OUT_ANYWAY = ("constant", "empty")
+"""Concerns of columns that a study leaves out by itself."""
+
 MOST_LISTED = 100
-"""Columns of one sort that are written out; constant ones are left out of a study anyway."""
+"""Columns of one sort that are written out, where they need not be."""
 
 IMAGES = "cnn"
 """The family of networks, and the search space, for rows that are images; a table's where they are not there."""
@@ -117,19 +121,20 @@ def _drop(facts: TableFacts) -> Listed:
     """Return the columns to drop, and as comments those that may have to be."""
     dropped = [(column, concern) for column in facts.columns if (concern := column.dropped) is not None]
     doubtful = [(column, concern) for column in facts.inputs if (concern := column.doubtful) is not None]
-    spared = [column for column, concern in dropped if concern.what in ("constant", "empty")][MOST_LISTED:]
+    doubtful.sort(key=lambda found: found[1].what == "duplicate")
+    noted = [(column, concern) for column, concern in dropped if concern.what not in LEFT_OUT_ANYWAY]
+    spare = [(column, concern) for column, concern in dropped if concern.what in LEFT_OUT_ANYWAY]
     items = [
         Line("", column.name, f"{concern.what}: {concern.reason}")
-        for column, concern in dropped
-        if column not in spared
+        for column, concern in (*noted, *spare[:MOST_LISTED])
     ]
     items += [Line("", column.name, concern.reason, False) for column, concern in doubtful[:MOST_LISTED]]
-    left = [_left_out(spared, "are constant or empty too, and left out anyway"),
-            _left_out([column for column, _ in doubtful[MOST_LISTED:]], "say the same as another")]  # fmt: skip
+    left = [_left_out(spare[MOST_LISTED:], "are constant or empty too, and left out anyway"),
+            _left_out(doubtful[MOST_LISTED:], "say the same as another")]  # fmt: skip
     return Listed("drop", tuple(items), "; ".join(text for text in left if text))
 
 
-def _left_out(columns: list[ColumnFacts], what: str) -> str:
+def _left_out(columns: Sequence[object], what: str) -> str:
     return f"{counted(len(columns), 'more column')} {what}" if columns else ""
 
 
