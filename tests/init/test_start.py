@@ -6,12 +6,15 @@ import pandas as pd
 import pytest
 
 from tests.command import Said, tune
+from tests.small import NO_BAR, study_of
 from tuner.check import check_study
 from tuner.config.schema import schema
 from tuner.config.study_file import load_config
 from tuner.errors import TunerError
+from tuner.init.measure import measure
 from tuner.init.start import study_place
 from tuner.init.write import SCHEMA_FILE
+from tuner.trial import TrialTask, evaluate
 
 N_ROWS = 240
 
@@ -41,7 +44,7 @@ def begun(tmp_path_factory):
 
 def test_init_writes_a_study_file_that_passes_the_check(begun):
     folder, said, _ = begun
-    assert (said.code, said.err) == (0, "")
+    assert said.code == 0
     config = load_config(folder / "studies" / "my table.yaml")
     assert (config.name, config.data.path) == ("my table", "../my table.csv")
     assert config.data.drop == ("customer_id",)
@@ -58,6 +61,7 @@ def test_init_shows_the_table_and_where_the_file_is(begun):
     assert re.search(r"^customer_id .* identifier: .*\(dropped\)", said.out, re.M)
     assert "wrote studies/my table.yaml" in said.out
     assert said.out.splitlines()[-1].startswith("next: tune check studies/my table.yaml")
+    assert said.err.startswith("training the smallest and the largest network for a few epochs")
 
 
 def test_names_are_shown_as_text(begun):
@@ -71,10 +75,18 @@ def test_the_file_says_how_long_the_study_takes_and_how_that_is_known(begun):
     folder, said, _ = begun
     text = (folder / "studies" / "my table.yaml").read_text(encoding="utf-8").replace("\n# ", " ")
     told = re.search(
-        r"Time: (up to about .*? on this machine, as busy as it is now \(measured: .*?\)\.)", text
+        r"Time: (up to about .*? on this machine, as busy as it is now.*? \(measured: .*?\)\.)", text
     )
     assert told is not None
     assert told[1] in said.out
+
+
+def test_an_epoch_is_measured_as_a_trial_needs_it(tmp_path):
+    study = study_of(tmp_path)
+    largest = measure(study).largest
+    again = evaluate(TrialTask(study.problem, 0, {**study.config.space.largest(), "epochs": 16}, NO_BAR))
+    assert 0.02 < largest.later / (again.seconds / again.epochs) < 50  # the machine may be busy in between
+    assert largest.first > 0
 
 
 def test_an_editor_finds_the_schema_beside_the_file(begun):

@@ -51,12 +51,14 @@ class Budget:
         trials: configurations.
         epochs: the most, of each.
         seconds: of the whole study if no trial ends early.
+        workers: trials that train at the same time.
         hour: whether a time limit of an hour is needed to stay below it.
     """
 
     trials: int
     epochs: int
     seconds: float
+    workers: int
     hour: bool
 
 
@@ -96,5 +98,5 @@ def fit_budget(paces: Paces, epochs: int) -> Budget:
     for trials, most in tries:
         seconds = study_seconds(paces, trials, most)
         if seconds <= HOUR:
-            return Budget(trials, most, seconds, hour=False)
-    return Budget(FEWEST_TRIALS, fewer, seconds, hour=True)
+            return Budget(trials, most, seconds, paces.workers, hour=False)
+    return Budget(FEWEST_TRIALS, fewer, seconds, paces.workers, hour=True)

@@ -43,4 +43,4 @@ def size_of(n_rows: int) -> Size:
 def widest(size: Size, n_inputs: int) -> int:
     """Return the most units of a layer: the power of two from twice the inputs on, within the size's widths."""
     least, most = size.widths
-    return min(most, max(least, 2 ** math.ceil(math.log2(2 * max(1, n_inputs)))))
+    return min(most, max(least, 1 << math.ceil(math.log2(2 * max(1, n_inputs)))))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner.init.budget import HOUR, TRIALS, Budget
+from tuner.init.budget import TRIALS, Budget
 from tuner.init.choices import (
     METRICS,
     choose_missing,
@@ -82,11 +82,12 @@ def _opening(facts: TableFacts, budget: Budget | None) -> list[str]:
 
 def time_sentence(budget: Budget) -> str:
     """Return how long a study takes, and how that is known."""
+    at_once = f", {budget.workers} trials at a time" if budget.workers > 1 else ""
     how = (
         "measured: a few epochs of the smallest and the largest network, their mean for each trial; early stopping "
         "and pruning make it less"
     )
-    return f"up to about {duration(budget.seconds)} on this machine, as busy as it is now ({how})."
+    return f"up to about {duration(budget.seconds)} on this machine, as busy as it is now{at_once} ({how})."
 
 
 def _data(facts: TableFacts, place: Path) -> Section:
@@ -143,7 +144,8 @@ def _goal(facts: TableFacts, task: Task) -> list[Part]:
     parts: list[Part] = [Line("task", task.value, chosen.why)]
     positive = facts.target.positive
     if positive is not None and positive == positive.strip():
-        parts.append(Line("positive", positive, "the label that counts as 1; the rarer one"))
+        rarer = "; the rarer one" if facts.target.counts[0] > facts.target.counts[1] else ""
+        parts.append(Line("positive", positive, f"the label that counts as 1{rarer}"))
     metrics = METRICS[str(objective.value)]
     if task is Task.REGRESSION and facts.n_rows < 10 * choose_splits(facts, task).folds:
         metrics = tuple(name for name in metrics if name != "r2")  # undefined for a single row
@@ -230,7 +232,7 @@ def _training(facts: TableFacts, budget: Budget | None) -> list[Part]:
 
 def _search(budget: Budget | None) -> Section:
     trials = TRIALS if budget is None else budget.trials
-    fewer = f", so that it stays below {duration(HOUR)}" if trials < TRIALS else ""
+    fewer = ", so that it stays below an hour" if trials < TRIALS else ""
     parts: list[Part] = [Line("trials", trials, f"configurations{fewer}; tune run --trials extends it")]
     if budget is not None and budget.hour:
         parts.append(Line("timeout", "1h", "even so few trials would take longer; no trial starts after it"))

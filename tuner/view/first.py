@@ -17,64 +17,64 @@ MOST_COLUMNS = 40
 MOST_LABELS = 12
 
 
-def show_card(facts: TableFacts) -> None:
-    """Print what a table holds: rows, target, columns, and what a person should look at twice."""
+def show_looked(facts: TableFacts) -> None:
+    """Print what a table holds, and on standard error what is waited for next."""
     out = _out()
     kinds = Counter(column.kind.value if column.kind else "not usable" for column in facts.columns)
     listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    out.print(
-        _text(
-            f"{facts.path}: {counted(facts.n_rows, 'row')}, {counted(len(facts.columns), 'column')}: {listed}"
-        )
+    columns = counted(len(facts.columns), "column")
+    _say(out, f"{facts.path}: {counted(facts.n_rows, 'row')}, {columns}: {listed}")
+    for line in (_target(facts), *_rows(facts)):
+        _say(out, line)
+    if facts.row_shape is None:
+        _show_columns(facts.columns, out)
+    messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    messages.print(
+        "training the smallest and the largest network for a few epochs, to say how long a study takes"
     )
-    for line in [_target(facts), *_rows(facts)]:
-        out.print(_text(line))
-    if facts.row_shape is not None:
-        shape = " x ".join(map(str, facts.row_shape))
-        out.print(_text(f"each row is an array of {shape}; its values are the columns"))
-        return
-    shown = list(facts.columns)
-    if len(shown) > MOST_COLUMNS:
-        noted = [column for column in shown if column.concerns]
-        shown = (noted or shown)[:MOST_COLUMNS]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("column", "kind", "missing", "distinct", "to know"):
-        right = heading in ("missing", "distinct")
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for column in shown:
-        table.add_row(*map(_text, _cells(column)))
-    out.print(table)
-    if len(shown) < len(facts.columns):
-        out.print(_text(f"and {counted(len(facts.columns) - len(shown), 'more column')}"))
 
 
 def show_started(started: Started) -> None:
     """Print where the study file is, what it chose, and how long it will take."""
     out, config = _out(), started.config
-    for note in started.notes:
-        out.print(_text(note))
-    held_out = f", {percent(float(config.test))} of the rows held out" if config.test else ", none held out"
+    held_out = f"{percent(float(config.test))} of the rows held out" if config.test else "no rows held out"
     repeats = f" x {config.cv.repeats} repeats" if config.cv.repeats > 1 else ""
-    out.print(
-        _text(f"{config.task}, objective {config.objective}, {config.cv.folds} folds{repeats}{held_out}")
+    lines = (
+        *started.notes,
+        f"{config.task}, objective {config.objective}, {config.cv.folds} folds{repeats}, {held_out}",
+        f"{config.search.trials} trials of up to {config.training.epochs} epochs: {time_sentence(started.budget)}",
+        f"wrote {started.path}, with a comment for each choice, and {SCHEMA_FILE} beside it, for editors",
+        f"next: tune check {started.path}   tune run {started.path}",
     )
-    out.print(_text(f"{config.search.trials} trials of up to {config.training.epochs} epochs: "
-                    f"{time_sentence(started.budget)}"))  # fmt: skip
-    out.print(
-        _text(
-            f"wrote {started.path}, with a comment for each choice, and {SCHEMA_FILE} beside it, for editors"
-        )
-    )
-    out.print(_text(f"next: tune check {started.path}   tune run {started.path}"))
+    for line in lines:
+        _say(out, line)
 
 
 def _out() -> Console:
+    """Return standard output; a table that goes to a file or a pipe is not folded to a terminal's width."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=240)
 
 
-def _text(text: str) -> Text:
-    return Text(one_line(text))
+def _say(out: Console, line: str) -> None:
+    out.print(Text(one_line(line)), soft_wrap=True)
+
+
+def _show_columns(columns: tuple[ColumnFacts, ...], out: Console) -> None:
+    """Print a line a column; of many, those that have something to know."""
+    shown = columns
+    if len(columns) > MOST_COLUMNS:
+        noted = tuple(column for column in columns if column.concerns)
+        shown = (noted or columns)[:MOST_COLUMNS]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("column", "kind", "missing", "distinct", "to know"):
+        right = heading in ("missing", "distinct")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for column in shown:
+        table.add_row(*(Text(one_line(cell)) for cell in _cells(column)))
+    out.print(table)
+    if len(shown) < len(columns):
+        _say(out, f"and {counted(len(columns) - len(shown), 'more column')}")
 
 
 def _target(facts: TableFacts) -> str:
@@ -98,6 +98,9 @@ def _target(facts: TableFacts) -> str:
 
 def _rows(facts: TableFacts) -> list[str]:
     lines = []
+    if facts.row_shape is not None:
+        shape = " x ".join(map(str, facts.row_shape))
+        lines.append(f"each row is an array of {shape}; its values are the columns")
     if facts.n_unlabelled:
         lines.append(f"{counted(facts.n_unlabelled, 'row')} without a target are left out")
     if facts.n_copies:
