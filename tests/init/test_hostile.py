@@ -122,7 +122,7 @@ def test_dates_alone_are_enough(tmp_path):
     days = pd.date_range("2025-01-01", periods=150, freq="D")
     config = of_frame(tmp_path, pd.DataFrame({"day": days, "y": np.sin(np.arange(150))}), "y")
     assert config.data.time is None
-    assert "# time: day  #" in config.path.read_text(encoding="utf-8")
+    assert "# time: day  # take this up" in config.path.read_text(encoding="utf-8")
 
 
 def test_semicolons_decimal_commas_and_quotes_are_read(tmp_path):

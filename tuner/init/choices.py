@@ -9,7 +9,7 @@ from tuner.data.columns import Kind
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.init.facts import TableFacts
 from tuner.model.metrics import AUTO_OBJECTIVE
-from tuner.report.wording import percent
+from tuner.report.wording import counted, percent
 from tuner.tasks import Task
 
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 100, 300, 100_000
@@ -174,9 +174,8 @@ def choose_missing(facts: TableFacts) -> Choice | None:
     most = max(lacking, key=lambda column: column.missing)
     numbers = [column for column in lacking if column.kind is Kind.NUMERIC]
     indicator = any(column.missing > OFTEN_MISSING for column in numbers)
-    why = (
-        f"{len(lacking)} columns lack values, most of all '{most.name}' ({percent(most.missing)} of the rows)"
-    )
+    most_of_all = f"most of all in '{most.name}' ({percent(most.missing)} of the rows)"
+    why = f"{counted(len(lacking), 'column')} with missing values, {most_of_all}"
     if indicator:
         why += "; indicator: that a number is missing may itself say something"
     return Choice({"numeric": "median", "categorical": "constant", "indicator": indicator}, why)

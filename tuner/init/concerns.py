@@ -10,7 +10,7 @@ from tuner.data.columns import FLOAT32_MAX, Column, Kind, is_nested, is_number, 
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.data.features import FEW_ROWS, looks_like_identifier
 from tuner.init.facts import Concern
-from tuner.report.wording import percent
+from tuner.report.wording import counted, percent
 
 LONG_TEXT = 4
 """Words; texts that have more on average, and mostly differ, are sentences rather than categories."""
@@ -18,8 +18,8 @@ LONG_TEXT = 4
 MOSTLY = 0.5
 """A share of the rows; missing in more of them, a column is mostly missing; with more distinct texts, free."""
 
-NEARLY_ALL = 0.995
-"""A share of the rows; with the same value in more of them, a column is nearly constant."""
+NEARLY_NONE = 0.005
+"""A share of the rows; where fewer differ from the others, a column is nearly constant."""
 
 GROUP_NAME = re.compile(
     r"(?i:(^|[_\W])(id|group|household|family|patient|subject|person|user|customer|client|session|site|school|hospital"
@@ -41,8 +41,8 @@ def unreadable(frame: pd.DataFrame, targets: tuple[str, ...]) -> dict[str, Conce
         if is_nested(values):
             found[name] = Concern("lists", "holds lists or mappings, not single values", drops=True)
         elif is_number(values) and (n_infinite := _count_infinite(to_floats(values))):
-            reason = f"is infinite, or too large for a 32-bit float, in {n_infinite:,} rows"
-            found[name] = Concern("infinite", f"{reason}; correct them to use it", drops=True)
+            reason = f"or too large for a 32-bit float, in {counted(n_infinite, 'row')}; correct it to use the column"
+            found[name] = Concern("infinite", reason, drops=True)
     return found
 
 
@@ -67,17 +67,17 @@ def column_concerns(column: Column, clean: pd.Series, raw: pd.Series) -> Iterato
         clean: (n_rows,) its cleaned values in the rows that have a target.
         raw: its values as they were read, in all rows.
     """
-    if (reason := looks_like_identifier(column, raw)) is not None:
-        yield _texts_or_identifier(column, clean, reason)
-    elif (free := _free_text(column, clean)) is not None:
-        yield free
+    reason = looks_like_identifier(column, raw)
+    told = _free_text(column, clean) if reason is None else _texts_or_identifier(column, clean, reason)
+    if told is not None:
+        yield told
     missing = float(clean.isna().mean())
     if missing > MOSTLY:
         yield Concern("mostly missing", f"{percent(missing)} of the rows have no value")
-    share = float(clean.value_counts(dropna=False, normalize=True).iloc[0])
-    if share > NEARLY_ALL and missing < MOSTLY:
-        yield Concern("nearly constant", f"{percent(share)} of the rows have the same value")
-    if len(column.categories) > MOST_ONEHOT:
+    others = len(clean) - int(clean.value_counts(dropna=False).iloc[0])
+    if others < NEARLY_NONE * len(clean) and missing < MOSTLY:
+        yield Concern("nearly constant", f"all but {counted(others, 'row')} have the same value")
+    if len(column.categories) > MOST_ONEHOT and not told:
         most = f"the {MOST_ONEHOT} most frequent become inputs"
         yield Concern("many categories", f"{len(column.categories):,} different texts: {most}")
 

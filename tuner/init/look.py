@@ -10,6 +10,7 @@ import pandas as pd
 
 from tuner.data.columns import Column, Kind, is_number, shorten, to_floats
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.features import ID_NAME
 from tuner.data.roles import check_roles
 from tuner.data.sources import Source, Table, read_source
 from tuner.errors import DataError
@@ -101,6 +102,8 @@ def _likely_targets(frame: pd.DataFrame) -> list[tuple[str, int]]:
 
 
 def _may_be_target(values: pd.Series) -> bool:
+    if ID_NAME.search(str(values.name)):
+        return False
     distinct = values.astype(str).nunique()
     return distinct > 1 and (distinct <= FEW_LABELS or is_number(values))
 

@@ -32,6 +32,10 @@ LEFT_OUT_ANYWAY = ("constant", "empty")
 MOST_LISTED = 100
 """Columns of one sort that are written out, where they need not be."""
 
+MOST_OFFERED = 3
+TIME_HINT = "take this up if later rows will be predicted: folds in its order, the latest rows held out"
+GROUP_HINT = "take this up if new rows will have other values of it: equal ones then share a fold"
+
 IMAGES = "cnn"
 """The family of networks, and the search space, for rows that are images; a table's where they are not there."""
 
@@ -96,19 +100,8 @@ def _data(facts: TableFacts, place: Path) -> Section:
     if not facts.own_target:
         parts.append(Line("target", names[0] if len(names) == 1 else list(names)))
     parts.append(_drop(facts))
-    parts += [
-        Line(
-            "time",
-            name,
-            "folds in its order and the latest rows held out, if you will predict later rows",
-            False,
-        )
-        for name in facts.times[:3]
-    ]
-    parts += [
-        Line("group", name, "rows with the same value stay together, if you will predict new ones", False)
-        for name in facts.groups[:3]
-    ]
+    parts += [Line("time", name, TIME_HINT, False) for name in facts.times[:MOST_OFFERED]]
+    parts += [Line("group", name, GROUP_HINT, False) for name in facts.groups[:MOST_OFFERED]]
     return Section("data", tuple(parts))
 
 
