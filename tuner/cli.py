@@ -72,7 +72,7 @@ def init(
 ) -> None:
     """Look at a table, and write a study file for it that runs as it is, with a comment for each choice."""
     from tuner.init.start import init_study
-    from tuner.view.first import show_looked, show_started
+    from tuner.view.init import show_looked, show_started
 
     show_started(init_study(data, target or (), output, seen=show_looked))
 

@@ -9,7 +9,7 @@ import pandas as pd
 from tuner.data.columns import FLOAT32_MAX, Column, Kind, is_nested, is_number, shorten, to_floats
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.data.features import FEW_ROWS, looks_like_identifier
-from tuner.init.facts import Concern
+from tuner.init.facts import ColumnFacts, Concern
 from tuner.report.wording import counted, percent
 
 LONG_TEXT = 4
@@ -105,8 +105,8 @@ def _mean_words(clean: pd.Series) -> float:
     return sum(len(text.split()) for text in texts) / max(1, len(texts))
 
 
-def looks_like_group(column: Column, n_distinct: int, n_rows: int) -> bool:
+def looks_like_group(column: ColumnFacts, n_rows: int) -> bool:
     """Return whether a column may say which rows belong together: by its name, and values that come back."""
     if column.kind not in (Kind.CATEGORY, Kind.NUMERIC) or not GROUP_NAME.search(column.name):
         return False
-    return FEWEST_GROUPS <= n_distinct <= n_rows / 2
+    return FEWEST_GROUPS <= column.distinct <= n_rows / 2

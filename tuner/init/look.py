@@ -52,20 +52,8 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         raise DataError(_no_target(table))
     check_roles(table, target=names, drop=(), weight=None, group=None, time=None)
     bad = unreadable(table.frame, names)
-    dataset = load_dataset(
-        source,
-        target=names[0] if len(names) == 1 else names,
-        drop=tuple(bad),
-        weight=None,
-        group=None,
-        time=None,
-        task=None,
-        positive=None,
-        test_path=None,
-        folder=path.parent,
-    )
+    dataset = _load(source, names, tuple(bad))
     columns = _columns(table, dataset, names, bad)
-    known = {column.name: column for column in columns}
     return TableFacts(
         path=path,
         n_rows=len(dataset.target),
@@ -75,12 +63,24 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         own_target=not targets or names == table.target_columns,
         columns=columns,
         row_shape=dataset.row_shape,
-        times=tuple(column.name for column in dataset.columns if column.kind is Kind.DATETIME),
-        groups=tuple(
-            column.name
-            for column in dataset.columns
-            if looks_like_group(column, known[column.name].distinct, len(dataset.target))
-        ),
+        times=tuple(column.name for column in columns if column.kind is Kind.DATETIME),
+        groups=tuple(column.name for column in columns if looks_like_group(column, len(dataset.target))),
+    )
+
+
+def _load(source: Source, targets: tuple[str, ...], drop: tuple[str, ...]) -> Dataset:
+    """Return the table as a study file with no more than this would have it."""
+    return load_dataset(
+        source,
+        target=targets[0] if len(targets) == 1 else targets,
+        drop=drop,
+        weight=None,
+        group=None,
+        time=None,
+        task=None,
+        positive=None,
+        test_path=None,
+        folder=Path(source.value).parent,
     )
 
 
