@@ -11,18 +11,20 @@ from tuner.check import check_study
 from tuner.config.schema import schema
 from tuner.config.study_file import load_config
 from tuner.errors import TunerError
+from tuner.executors.in_process import InProcess
 from tuner.init.measure import measure
 from tuner.init.start import study_place
 from tuner.init.write import SCHEMA_FILE
+from tuner.run import run_study
 from tuner.trial import TrialTask, evaluate
 
 N_ROWS = 240
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory):
+def begun(begin):
     """A folder in which ``tune init`` was typed, and what it said."""
-    folder = tmp_path_factory.mktemp("begun")
+    folder = begin("begun")
     random = np.random.default_rng(8)
     height = random.normal(170, 9, N_ROWS)
     frame = pd.DataFrame(
@@ -51,7 +53,14 @@ def test_init_writes_a_study_file_that_passes_the_check(begun):
     assert (config.task, config.positive, config.objective) == ("binary", "yes", "roc_auc")
     assert config.search.trials == 50
     assert all(np.isfinite(network.loss) for network in check_study(config).networks)
-    assert not (folder / "runs").exists()
+    assert [path.name for path in (folder / "runs").iterdir()] == ["mlflow.db"]
+
+
+def test_the_file_runs_unchanged(begun):
+    config = load_config(begun[0] / "studies" / "my table.yaml")
+    *_, closed = run_study(config, trials=1, executor=InProcess(config.engine.name))
+    assert closed.summary.best.values[0] > 0.8  # the target follows from the height
+    assert closed.summary.final is not None
 
 
 def test_init_shows_the_table_and_where_the_file_is(begun):
