@@ -72,7 +72,7 @@ def test_the_splits_fit_the_rows_and_the_rarest_class(counts, test, folds, repea
 
 def test_a_number_to_predict_asks_for_rows_only():
     splits = choose_splits(table(n_rows=7), Task.REGRESSION)
-    assert (splits.test, splits.folds) == (0.0, 7)
+    assert (splits.test, splits.folds, splits.repeats) == (0.0, 7, 1)
 
 
 def test_a_rating_is_regression_and_says_how_to_change_that():

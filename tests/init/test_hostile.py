@@ -95,6 +95,12 @@ def test_two_rows_of_each_class_make_two_folds_and_no_test(tmp_path):
     assert (config.cv.folds, config.test) == (2, 0.0)
 
 
+def test_many_classes_of_few_rows_leave_none_for_a_test(tmp_path):
+    rows = "".join(f"{row % 17},class {row % 50}\n" for row in range(150))
+    config = of_text(tmp_path, f"a,y\n{rows}", "y")
+    assert (config.cv.folds, config.test) == (3, 0.0)
+
+
 def test_a_class_of_one_row_is_refused_with_the_ways_out(tmp_path):
     with pytest.raises(DataError, match=r"these classes have fewer rows: 'r' 1; merge or drop the class"):
         of_text(tmp_path, "a,y\n1,p\n2,q\n3,p\n4,q\n5,r\n", "y")

@@ -125,7 +125,9 @@ def choose_splits(facts: TableFacts, task: Task) -> Splits:
     rarest = min(facts.target.counts) if task.has_classes else n_rows
     test, why_test = _choose_test(n_rows)
     if test and task.has_classes and rarest - math.ceil(rarest * test) < 2:
-        test, why_test = 0.0, f"the rarest class has {rarest} rows: too few to hold any out"
+        test, why_test = 0.0, f"the rarest class has {counted(rarest, 'row')}: too few to hold any out"
+    elif test and task.has_classes and math.ceil(n_rows * test) < len(facts.target.counts):
+        test, why_test = 0.0, f"{len(facts.target.counts)} classes: too many to hold a row of each out"
     left = rarest - math.ceil(rarest * test) if test else rarest
     if n_rows < SOME_ROWS:
         folds, repeats, why = 10, 2, "with few rows one split says little"
@@ -136,7 +138,9 @@ def choose_splits(facts: TableFacts, task: Task) -> Splits:
     if left < folds:
         folds = max(2, left)
         fewest = "the rarest class has" if task.has_classes else "there are"
-        why = f"{fewest} {left} rows for the search; each fold needs one of them"
+        why = f"{fewest} {counted(left, 'row')} for the search; each fold needs one of them"
+    if folds == n_rows:
+        repeats = 1  # each row is a fold, whatever the order
     return Splits(test, folds, repeats, why_test, why)
 
 

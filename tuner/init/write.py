@@ -150,7 +150,7 @@ def _goal(facts: TableFacts, task: Task) -> list[Part]:
 def _splits(facts: TableFacts, task: Task) -> list[Part]:
     splits = choose_splits(facts, task)
     cv = {"folds": splits.folds, **({"repeats": splits.repeats} if splits.repeats > 1 else {})}
-    return [Line("test", splits.test, splits.why_test), Line("cv", cv, splits.why_folds)]
+    return [Line("test", splits.test or 0, splits.why_test), Line("cv", cv, splits.why_folds)]
 
 
 def _preprocess(facts: TableFacts) -> Section:
