@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.completion import study_files
 from tuner.errors import TunerError
 from tuner.interrupts import INTERRUPTED
 
@@ -16,15 +17,17 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 app = typer.Typer(
     help="Search for the best neural network for a table: cross-validated, repeatable, tracked in MLflow.",
-    epilog="Start with: tune run studies/iris.yaml",
+    epilog="Start with: tune init table.csv --target COLUMN, or tune run studies/iris.yaml",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 StudyFile = Annotated[
-    Path, typer.Argument(metavar="STUDY", help="The study file, such as studies/iris.yaml.")
+    Path,
+    typer.Argument(
+        metavar="STUDY", help="The study file, such as studies/iris.yaml.", autocompletion=study_files
+    ),
 ]
 
 NO_TRIAL_COMPLETED = 1
@@ -48,6 +51,30 @@ def options(
     ] = False,
 ) -> None:
     """Take the options of all commands; ``main`` reads ``--debug`` itself."""
+
+
+@app.command()
+def init(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Your table: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz."),
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL", help="The column to predict; once for each of several.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The study file; default: studies/NAME.yaml."),
+    ] = None,
+) -> None:
+    """Look at a table, and write a study file for it that runs as it is, with a comment for each choice."""
+    from tuner.init.start import init_study
+    from tuner.view.init import show_looked, show_started
+
+    show_started(init_study(data, target or (), output, seen=show_looked))
 
 
 @app.command()
