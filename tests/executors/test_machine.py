@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tuner.executors.machine import cpu_quota, kills_for_memory, resident_bytes, usable_cores
-from tuner.options import choose_workers
+from tuner.executors.choice import choose_workers
+from tuner.executors.machine import cpu_quota, kills_for_memory, resident_bytes
 
 
 def test_resident_memory_grows_by_what_is_filled():
@@ -38,10 +38,11 @@ def test_only_cores_that_this_process_may_use_count():
 
 
 def test_there_are_never_more_workers_than_trials_in_flight():
-    assert choose_workers(8, window=4) == 4
-    assert choose_workers(2, window=4) == 2
-    assert choose_workers(None, window=1) == 1
-    assert choose_workers(None, window=1000) == usable_cores()
+    assert choose_workers(8, window=4, room=2) == 4
+    assert choose_workers(2, window=4, room=8) == 2
+    assert choose_workers(None, window=1, room=8) == 1
+    assert choose_workers(None, window=1000, room=3) == 3
+    assert choose_workers(None, window=4, room=0) == 1
 
 
 def a_system(root: Path, groups: str, files: dict[str, str]) -> Path:

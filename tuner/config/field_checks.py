@@ -263,6 +263,14 @@ def _finite(value: object) -> float:
     return float(value)
 
 
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(
+            f"{shown(value)} is not a share of a GPU, from 0 to 1; a network trains on one device"
+        )
+    return float(value)
+
+
 _METRIC_NAMES = {"enum": list(METRICS)}
 _PARTS = {"type": "array", "minItems": 1, "items": {"enum": list(NAMES["preprocess.datetime"].now)}}
 
@@ -297,4 +305,5 @@ MEMORY = Checked(
 FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
 TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
 STORAGE = Checked(_storage, {"type": "string"})
+SHARE = Checked(_share, {"type": "number", "minimum": 0, "maximum": 1})
 AT_LEAST_0 = Checked(_finite, {"type": "number", "minimum": 0})
