@@ -39,3 +39,14 @@ def start_tune(*arguments: object) -> subprocess.Popen[str]:
     """Start ``tune`` with arguments as a process; its output and its messages come through one pipe."""
     command = [sys.executable, "-c", "from tuner.cli import main; main()", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+
+
+def read_until(process: subprocess.Popen[str], beginning: str) -> str:
+    """Read what a process writes up to the line with this beginning; returns all of it."""
+    assert process.stdout is not None
+    read = ""
+    for line in process.stdout:
+        read += line
+        if line.startswith(beginning):
+            return read
+    raise AssertionError(f"it ended before '{beginning}':\n{read}")

@@ -1,21 +1,20 @@
-"""``tune run``, ``tune export`` and ``tune predict`` one after the other, each as a process of its own."""
+"""``tune run``, ``tune export`` and ``tune predict`` one after the other."""
 
 import json
 
 import pandas as pd
 import pytest
 
-from tests.command import start_tune
+from tests.command import tune
 from tests.small import write_study
 
 pytestmark = pytest.mark.slow
 
 
 def ran(*arguments: object) -> tuple[int, str]:
-    """Run a command to its end and return its exit status and all that it wrote."""
-    process = start_tune(*arguments)
-    said, _ = process.communicate(timeout=120)
-    return process.returncode, said
+    """Run a command; returns its exit status and all that it wrote, messages first."""
+    said = tune(*arguments)
+    return said.code, said.err + said.out
 
 
 def test_a_model_goes_from_a_study_to_predictions(begin):

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.command import start_tune, tune
+from tests.command import read_until, start_tune, tune
 from tests.small import write_study
+from tuner.tracking.mlflow_store import connect, sqlite_uri
 
 pytestmark = pytest.mark.slow
 
@@ -25,14 +27,15 @@ STUDY: dict[str, Any] = {
         "layers": {"type": "int", "low": 1, "high": 2},
         "neurons": {"type": "int", "low": 4, "high": 32, "log": True, "per": "layer"},
         "dropout": {"type": "float", "low": 0.0, "high": 0.4},
-        "learning_rate": {"type": "float", "low": 1e-3, "high": 1e-1, "log": True},
+        "learning_rate": {"type": "choice", "options": [0.05, 0.02, 0.005, 1e30]},
         "batch_size": {"type": "choice", "options": [16, 32]},
     },
     "objective": "log_loss",
     "metrics": ["accuracy"],
     "training": {"epochs": 60, "early_stopping": {"patience": 8}},
-    "search": {"trials": N_TRIALS, "window": 4, "pruner": "halving"},
+    "search": {"trials": N_TRIALS, "window": 4, "pruner": "halving", "first": [{"learning_rate": 1e30}]},
 }
+STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
 def table(path: Path) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def once(begin) -> dict[str, Any]:
         said, _ = process.communicate()
     assert process.returncode == 0, said
     shown = table(path)
-    assert {trial["state"] for trial in shown["trials"]} >= {"complete", "pruned"}
+    assert {trial["state"] for trial in shown["trials"]} == {"complete", "pruned", "failed"}
     assert any(trial["best_epoch"] < trial["epochs"] < 60 for trial in shown["trials"])
     return shown
 
@@ -74,10 +77,26 @@ def ended_trials(path: Path) -> int:
     return len(list((path.parent.parent / "runs" / "small" / "oof").glob("*.npz")))
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_the_table_is_the_same_for_several_workers(begin, once, workers):
-    path = write_study(begin(f"workers{workers}"), **STUDY)
-    with start_tune("run", path, "--workers", workers) as process:
+def mlflow_of(path: Path) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the states of the study's runs in MLflow, and those of each trial's runs."""
+    client = connect(sqlite_uri(path.parent.parent / "runs" / "mlflow.db"))
+    experiment = client.get_experiment_by_name(path.stem).experiment_id
+    runs = client.search_runs([experiment])
+    trials: dict[int, list[str]] = {}
+    for run in runs:
+        if run.data.tags["tuner.kind"] == "trial":
+            trials.setdefault(int(run.data.tags["tuner.trial"]), []).append(run.info.status)
+    return [run.info.status for run in runs if run.data.tags["tuner.kind"] == "study"], trials
+
+
+def one_run_a_trial(shown: dict[str, Any]) -> tuple[list[str], dict[int, list[str]]]:
+    """Return what MLflow has to hold of a study that has ended."""
+    return ["FINISHED"], {trial["number"]: [STATUS[trial["state"]]] for trial in shown["trials"]}
+
+
+def test_the_table_is_the_same_for_four_workers(begin, once):
+    path = write_study(begin("workers"), **STUDY)
+    with start_tune("run", path, "--workers", 4) as process:
         said, _ = process.communicate()
     assert process.returncode == 0, said
     assert table(path) == once
@@ -99,6 +118,7 @@ def test_the_table_is_the_same_if_driver_and_workers_are_killed_at_random_moment
         assert wait_for(lambda pid=process.pid: not children(pid)), "a worker outlived its driver"
     assert len(kills) == KILLS
     assert table(path) == once, f"seed {seed}, kills: {kills}"
+    assert mlflow_of(path) == one_run_a_trial(once), f"seed {seed}, kills: {kills}"
 
 
 def _kill_within(
@@ -134,15 +154,26 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> bool:
     return True
 
 
-def test_ctrl_c_leaves_no_worker_behind(begin):
-    slow = {**STUDY, "training": {"epochs": 20_000, "early_stopping": "none"}}
-    slow["search"] = {**STUDY["search"], "pruner": "none"}
-    path = write_study(begin("ctrl_c"), **slow)
-    with start_tune("run", path, "--workers", 3) as process:
-        assert wait_for(lambda: len(children(process.pid)) == 3, seconds=180)
+def test_a_study_ended_by_ctrl_c_leaves_no_worker_and_goes_on_to_the_same_table(begin, once):
+    path = write_study(begin("ctrl_c"), **STUDY)
+    with start_tune("run", path, "--workers", 1) as process:
+        said = read_until(process, "trial 2 ")
+        second = tune("run", path)
+        assert second.code == 2
+        assert f"is being run by process {process.pid} on {socket.gethostname()} since 20" in second.err
         workers = children(process.pid)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said += process.stdout.read()
     assert process.returncode == 130, said
+    assert f"interrupted; nothing recorded is lost; continue with: tune run {path}" in said
     assert "Traceback" not in said
+    assert workers
     assert wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    assert 3 <= sum(trial["state"] in STATUS for trial in table(path)["trials"]) < N_TRIALS
+    parents, trials = mlflow_of(path)
+    assert parents == ["KILLED"]
+    assert {len(runs) for runs in trials.values()} == {1}
+    last = tune("run", path)
+    assert last.code == 0, last.err
+    assert table(path) == once
+    assert mlflow_of(path) == one_run_a_trial(once)
