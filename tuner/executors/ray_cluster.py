@@ -21,7 +21,6 @@ PATIENCE = 5.0
 SETTINGS: Mapping[str, str] = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent anywhere
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker says itself which devices it sees
-    "RAY_BACKEND_LOG_LEVEL": "error",  # what goes wrong is told in tuner's words
 }
 """Variables of Ray that are set where the user has not."""
 
