@@ -1,0 +1,68 @@
+"""What is told where a Ray cluster cannot be joined; studies on one are in ``tests/test_repeats.py``."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.command import tune
+from tests.small import config_of, write_study
+from tuner.errors import TunerError
+from tuner.executors.choice import ray_workers
+
+
+def test_without_ray_the_extra_that_brings_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # Python's sign for what cannot be imported
+    with pytest.raises(TunerError, match=r"Ray is not installed; type: pip install 'tuner\[ray\]'"):
+        ray_workers(config_of(tmp_path), None)
+
+
+def test_an_executor_that_there_is_not_is_refused_with_those_that_there_are(tmp_path):
+    said = tune("run", write_study(tmp_path), "--executor", "cloud")
+    assert said.code == 2
+    assert all(word in said.err for word in ("--executor", "cloud", "local", "ray"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (
+            "127.0.0.1:{closed}",
+            "no Ray cluster answers there (Connection refused); start one with 'ray start --head'",
+        ),
+        ("ray://127.0.0.1:10001", "not an address; write host:port"),
+    ],
+)
+def test_an_address_without_a_cluster_is_told_in_seconds_and_before_the_data_is_looked_for(
+    tmp_path, address, words
+):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = address.format(closed=unused.getsockname()[1])
+        path = write_study(tmp_path)
+        (tmp_path / "table.csv").write_text("not what the study asks for")
+        started = time.monotonic()
+        said = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from tuner.cli import main; main()",
+                "run",
+                str(path),
+                "--executor",
+                "ray",
+            ],
+            env={**os.environ, "RAY_ADDRESS": address},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith(f"RAY_ADDRESS={address}: {words}")
+    assert said.stderr.count("\n") == 1
+    assert time.monotonic() - started < 30
+    assert not (tmp_path / "runs").exists()
