@@ -63,7 +63,7 @@ def test_a_worker_elsewhere_has_the_threads_and_kernels_of_one_here():
 
 @pytest.mark.parametrize(
     ("cpus", "gpus", "room"),
-    [(1, 0.0, 14), (3, 0.0, 4), (1, 1.0, 3), (1, 0.25, 10), (1, 0.5, 6), (9, 0.0, 0)],
+    [(1, 0.0, 14), (3, 0.0, 3), (1, 1.0, 3), (1, 0.25, 10), (1, 0.5, 6), (9, 0.0, 0)],
 )
 def test_a_cluster_has_room_for_as_many_workers_as_its_nodes_have_cores_and_devices_for(cpus, gpus, room):
     nodes = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 2.0, "GPU": 1.0}, {"CPU": 4.0}, {"memory": 1e9}]

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 
 from tuner.errors import TunerError
@@ -64,15 +65,19 @@ def join_cluster() -> Cluster:
         TunerError: Ray is not installed, or there is no cluster at that address that takes this process in; told
             within seconds.
     """
+    if find_spec("ray") is None:
+        raise TunerError("--executor ray: Ray is not installed; type: pip install 'tuner[ray]'")
+    address = os.environ.get(ADDRESS) or "local"
+    named = address not in ("local", "auto")
+    if named:
+        _check_answers(address)
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError:
-        raise TunerError("--executor ray: Ray is not installed; type: pip install 'tuner[ray]'") from None
-    address = os.environ.get(ADDRESS) or "local"
-    if address not in ("local", "auto"):
-        _check_reachable(address)
+
+    import ray
+
+    if named:
+        _check_token(address)
     own = {"num_cpus": usable_cores(), "include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
@@ -88,34 +93,40 @@ def join_cluster() -> Cluster:
     return Cluster(ray, tuple(node["Resources"] for node in ray.nodes() if node["Alive"]))
 
 
-def _check_reachable(address: str) -> None:
-    """Refuse an address where no cluster answers, or one with another token; Ray itself would try for long."""
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # made by a compiler
-    from ray.exceptions import RayError
-
+def _check_answers(address: str) -> None:
+    """Refuse an address where nobody listens; Ray would take seconds to be imported, and then try for long."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         raise TunerError(
             f"{ADDRESS}={address}: not an address; write host:port, such as 10.0.0.1:6379, or auto"
         )
-    way_out = f"start one with 'ray start --head', or leave {ADDRESS} out to use this machine alone"
     try:
         socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
-    except OSError as error:
-        raise TunerError(
-            f"{ADDRESS}={address}: no Ray cluster answers there ({error.strerror or error}); {way_out}"
-        ) from None
+    except (OSError, OverflowError) as error:
+        raise _nobody(address, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _check_token(address: str) -> None:
+    """Refuse a cluster that does not take this process in; Ray would try for 20 seconds."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # made by a compiler
+    from ray.exceptions import RayError
+
     try:
         GcsClient(address=address)
     except RayError as error:
-        if "token" in str(error).lower():
-            raise TunerError(
-                f"{ADDRESS}={address}: the Ray cluster refuses this process's token; set RAY_AUTH_MODE=token and "
-                "RAY_AUTH_TOKEN to what its head was started with (there, 'ray get-auth-token' prints it)"
-            ) from None
+        if "token" not in str(error).lower():
+            raise _nobody(address, _first_line(error)) from None
         raise TunerError(
-            f"{ADDRESS}={address}: no Ray cluster answers there ({_first_line(error)}); {way_out}"
+            f"{ADDRESS}={address}: the Ray cluster refuses this process's token; set RAY_AUTH_MODE=token and "
+            "RAY_AUTH_TOKEN to what its head was started with (there, 'ray get-auth-token' prints it)"
         ) from None
+
+
+def _nobody(address: str, why: str) -> TunerError:
+    return TunerError(
+        f"{ADDRESS}={address}: no Ray cluster answers there ({why}); start one with 'ray start --head', or leave "
+        f"{ADDRESS} out to use this machine alone"
+    )
 
 
 def _first_line(error: BaseException) -> str:
