@@ -1,4 +1,4 @@
-"""Ray nodes on this machine, for tests: each is a process group of its own and can be killed like a machine."""
+"""Ray nodes on this machine, for tests: each can be killed with all of its processes, like a machine."""
 
 import os
 import shutil

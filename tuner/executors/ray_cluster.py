@@ -84,10 +84,10 @@ def join_cluster() -> Cluster:
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         if address == "local":
             raise TunerError(
-                f"--executor ray: Ray does not start on this machine: {_first_line(error)}"
+                f"--executor ray: Ray does not start on this machine: {last_line(error)}"
             ) from None
         raise TunerError(
-            f"{ADDRESS}={address}: this machine cannot join the Ray cluster: {_first_line(error)}; a study is run on a "
+            f"{ADDRESS}={address}: this machine cannot join the Ray cluster: {last_line(error)}; a study is run on a "
             f"node of its cluster: type 'ray start --address={address}' here first"
         ) from None
     return Cluster(ray, tuple(node["Resources"] for node in ray.nodes() if node["Alive"]))
@@ -115,7 +115,7 @@ def _check_token(address: str) -> None:
         GcsClient(address=address)
     except RayError as error:
         if "token" not in str(error).lower():
-            raise _nobody(address, _first_line(error)) from None
+            raise _nobody(address, last_line(error)) from None
         raise TunerError(
             f"{ADDRESS}={address}: the Ray cluster refuses this process's token; set RAY_AUTH_MODE=token and "
             "RAY_AUTH_TOKEN to what its head was started with (there, 'ray get-auth-token' prints it)"
@@ -129,5 +129,6 @@ def _nobody(address: str, why: str) -> TunerError:
     )
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]
+def last_line(error: BaseException) -> str:
+    """Return the gist of an error of Ray, which ends with its cause."""
+    return (str(error) or type(error).__name__).strip().splitlines()[-1]

@@ -23,7 +23,7 @@ from tuner.executors.crew import Crew
 from tuner.executors.devices import NO_DEVICE, VISIBLE, shaped_as, shaping, worker_environment
 from tuner.executors.executor import NO_LIMITS, Limits
 from tuner.executors.process import WorkerProcess
-from tuner.executors.ray_cluster import Cluster
+from tuner.executors.ray_cluster import Cluster, last_line
 from tuner.records import Reason, TrialResult
 from tuner.worker import Order
 
@@ -96,10 +96,10 @@ class Station:
             same: the driver's versions of what must be the same here.
             with_gpu: whether Ray gives this actor a GPU.
         """
-        self._others = _differences(same, _versions())
         devices = os.environ.get(VISIBLE, NO_DEVICE) if with_gpu else NO_DEVICE
         environment = worker_environment(shaped_as(os.environ, like), devices)
-        self._process = WorkerProcess(engine, environment)
+        self._others = _differences(same, _versions())
+        self._process = None if self._others else WorkerProcess(engine, environment)
         self._problem = b""
 
     def node(self) -> str:
@@ -110,9 +110,7 @@ class Station:
 
     def load(self) -> tuple[Obstacle | None, float]:
         """Wait until the process has loaded; returns what keeps it from work, and the seconds it took."""
-        if self._others:
-            self._process.kill()
-            self._process.let_go()
+        if self._process is None:
             message = f"a node of the Ray cluster has {self._others}; results would not repeat: install the same there"
             return Obstacle(message, lasting=True), 0.0
         obstacle = self._process.load()
@@ -124,6 +122,7 @@ class Station:
 
     def attempt(self, order: Order | FinalPlan, limits: Limits) -> Attempt:
         """Have the process carry out an order; after any but an answer this actor is of no more use."""
+        assert self._process is not None, "an order comes after the load"
         return self._process.attempt(self._problem, order, limits)
 
 
@@ -163,7 +162,7 @@ class NodeWorker:
             obstacle, seconds = self._ray.get(self._station.load.remote())
         except self._ray.exceptions.RayError as error:
             self.kill()
-            return Obstacle(f"Ray could not start a worker: {str(error).strip()}", lasting=False)
+            return Obstacle(f"Ray could not start a worker: {last_line(error)}", lasting=False)
         if obstacle is not None:
             self.kill()
             return obstacle  # type: ignore[no-any-return]
