@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.command import tune
 from tests.small import config_of, write_study
 from tuner.errors import TunerError
 from tuner.executors.choice import ray_workers
+from tuner.executors.ray_workers import SAME, Station
 
 
 def test_without_ray_the_extra_that_brings_it_is_named(tmp_path, monkeypatch):
@@ -49,3 +51,13 @@ def test_an_address_without_a_cluster_is_told_before_the_data_is_looked_at(
     assert said.err.startswith(f"RAY_ADDRESS={address}: {words}")
     assert said.err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_node_with_another_version_is_told_and_gets_no_work():
+    driver = {name: version(name) for name in SAME} | {"keras": "3.0.1"}
+    obstacle, _ = Station("stacked", {}, driver, with_gpu=False).load()
+    assert obstacle is not None
+    assert obstacle.lasting
+    assert (
+        f"has keras {version('keras')} (the driver has 3.0.1); results would not repeat" in obstacle.message
+    )

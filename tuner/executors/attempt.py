@@ -48,11 +48,11 @@ class Crashed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unheard:
+class Lost:
     """The worker was gone before it began, or went away with its machine: that says nothing about the order."""
 
 
-Attempt = Answered | Exceeded | Crashed | Unheard
+Attempt = Answered | Exceeded | Crashed | Lost
 """After any but ``Answered`` there is no worker left."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Any
 
-from tuner.executors.attempt import Answered, Attempt, Crashed, Exceeded, Obstacle, Unheard
+from tuner.executors.attempt import Answered, Attempt, Crashed, Exceeded, Lost, Obstacle
 from tuner.executors.executor import Limits
 from tuner.executors.machine import kills_for_memory, resident_bytes
 from tuner.records import Reason
@@ -80,7 +80,7 @@ class WorkerProcess:
         """
         if self._process.poll() is not None:
             self.let_go()
-            return Unheard()
+            return Lost()
         started, killed_before = time.monotonic(), kills_for_memory()
         try:
             self._hand_over(problem, order)

@@ -18,7 +18,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from tuner.executors.attempt import Answered, Attempt, Crashed, Exceeded, Obstacle, Unheard
+from tuner.executors.attempt import Answered, Attempt, Crashed, Exceeded, Lost, Obstacle
 from tuner.executors.crew import Crew
 from tuner.executors.devices import NO_DEVICE, VISIBLE, shaped_as, shaping, worker_environment
 from tuner.executors.executor import NO_LIMITS, Limits
@@ -180,12 +180,12 @@ class NodeWorker:
         except errors.ActorUnavailableError:
             # Its node does not say what became of it: the node or the way to it is lost.
             self.kill()
-            return Unheard()
+            return Lost()
         except errors.OutOfMemoryError:
             return Exceeded(Reason.MEMORY, "memory ran out on its node, and Ray ended the worker", 0.0)
         except errors.RayActorError:
             lost = self._killed or not self._node_lives()
-            return Unheard() if lost else Crashed("the Ray actor beside it was ended", 0.0)
+            return Lost() if lost else Crashed("the Ray actor beside it was ended", 0.0)
         if not isinstance(attempt, Answered):
             self.kill()
         return attempt
