@@ -117,11 +117,13 @@ class Station:
 
         After any but an answer this actor is of no more use.
         """
+        process = self._process
+        assert process is not None, "what keeps a worker from work is told when it loads"
         said: SimpleQueue[Glimpse | Attempt | Exception] = SimpleQueue()
 
         def work() -> None:
             try:
-                said.put(self._process.attempt(self._problem, order, limits, said.put))
+                said.put(process.attempt(self._problem, order, limits, said.put))
             except Exception as error:
                 said.put(error)
 
