@@ -24,7 +24,7 @@ from tuner.lease import driving
 from tuner.records import Final, State, TrialResult
 from tuner.search.storage import StudyStore
 from tuner.study import Study, open_study
-from tuner.summary import summarise
+from tuner.summary import check_begun, summarise
 
 NOT_SCORED = (
     "The held-out rows were not scored with this model: to choose among trials by them would spoil them. They are "
@@ -78,10 +78,7 @@ def export_study(
         check_replaceable(folder)
     records = StudyStore(config.runs_folder, config.name, config.database)
     with closing(executor or InProcess(config.engine.name)) as workers, closing(records) as store:
-        if not store.exists:
-            raise TunerError(
-                f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
-            )
+        check_begun(config, store)
         if trial is not None:
             return _export_trial(config, store, workers, _complete_trial(config, store, trial), folder)
         final = _recorded_as_asked(config, store)

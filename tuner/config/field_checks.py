@@ -278,6 +278,14 @@ def _above_0(value: object) -> float:
     return _finite(value)
 
 
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(
+            f"{shown(value)} is not a share of a GPU, from 0 to 1; a network trains on one device"
+        )
+    return float(value)
+
+
 def with_arguments(what: str) -> dict[str, Any]:
     """Return the schema of a loss or a metric with arguments, or of a function of the user's."""
     named = {key: {"type": "string", "description": f"The {what}."} for key in ("name", "python")}
@@ -332,4 +340,5 @@ TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
 STORAGE = Checked(_storage, {"type": "string"})
 AT_LEAST_1 = Checked(_at_least_1, {"type": "integer", "minimum": 1})
 ABOVE_0 = Checked(_above_0, {"type": "number", "exclusiveMinimum": 0})
+SHARE = Checked(_share, {"type": "number", "minimum": 0, "maximum": 1})
 AT_LEAST_0 = Checked(_finite, {"type": "number", "minimum": 0})

@@ -157,6 +157,15 @@ class TrackingSection(Section):
     """The experiment's name; auto: the study's."""
 
 
+class ResourcesSection(Section):
+    """What a worker takes. How many there are changes no result; a GPU's last digits are not those of a CPU."""
+
+    cpus: int = Field(1, ge=1)
+    """Cores that are set aside for a worker; it computes with one thread in any case, so that results repeat."""
+    gpus: Annotated[float, check.SHARE] = 0.0
+    """The share of a GPU: 0 (trains on the CPU), 0.25 (four workers share a device), up to 1."""
+
+
 class StudySections(Section):
     """A study: what to predict from which data, which networks to try, and how to judge them."""
 
@@ -201,6 +210,8 @@ class StudySections(Section):
     storage: Annotated[str, check.STORAGE] = "auto"
     """Where trials are recorded: auto (files beside the studies' outputs), or a database that machines share,
     postgresql+psycopg://USER@HOST/DATABASE or sqlite:///FILE."""
+    resources: ResourcesSection = ResourcesSection()
+    """What a worker takes: cores and a share of a GPU."""
 
     @field_serializer("constraints", mode="wrap")
     def _no_bounds_are_none(

@@ -34,6 +34,7 @@ FREE_TO_CHANGE: Mapping[str, Any] = {
     "export": True,
     "tracking": True,
     "storage": True,
+    "resources": True,
 }
 """The keys that do not determine the result of a trial.
 

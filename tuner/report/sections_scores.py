@@ -239,14 +239,7 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
         heads = ("metric", f"held-out rows ({final.rows:,})", "rows it was trained on")
         yield Table("Scores of the final model", heads, scored, frozenset({1, 2}))
         if final.earlier:
-            columns = ("model", "trials", *final.scores)
-            lines = tuple(map(_looked_at, final.earlier))
-            yield Table(
-                "Scores of earlier final models on the same rows",
-                columns,
-                lines,
-                frozenset(range(2, len(columns))),
-            )
+            yield _scores_before(final)
         times = "once" if final.looks == 1 else f"{final.looks} times, so they are no longer quite untouched"
         yield Note(
             f"In brackets: 95 % percentile bootstrap over held-out rows. The held-out rows were scored {times}."
@@ -256,9 +249,19 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
     yield Note(f"Made {final.created}; in runs/{report.study.config.name}/model.")
 
 
-def _looked_at(final: Final) -> tuple[str, ...]:
-    trials = ", ".join(str(member.trial) for member in final.members)
-    return (final.kind, trials, *map(with_bounds, final.scores.values()))
+def _scores_before(final: Final) -> Table:
+    """Return what the held-out rows said of the study's other final models."""
+    heads = ("model", "trials", *final.scores)
+    lines = tuple(
+        (
+            each.kind,
+            ", ".join(str(member.trial) for member in each.members),
+            *(with_bounds(each.scores[metric]) for metric in final.scores),
+        )
+        for each in final.earlier
+    )
+    numbers = frozenset(range(2, len(heads)))
+    return Table("Scores of earlier final models on the same rows", heads, lines, numbers)
 
 
 def _or_blank(value: float | None) -> str:

@@ -19,7 +19,7 @@ Decide = Callable[[np.ndarray], np.ndarray]
 """From outputs of all folds to others of the same shape, or to the folds' scores."""
 
 TOGETHER = 4_000_000
-"""Outputs of as many trials as come to so many are scored together; more would only take memory."""
+"""As many trials are scored together as have so many outputs, or scores on resamples; more would only take memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +120,17 @@ def bias_corrected(
     n_draws = n_bootstrap or usual
     random, rows = generator(seed, "bootstrap", "out_of_fold"), np.unique(np.concatenate(folds))
     drawn = draw(rows, len(target), n_draws, random, groups)
-    numbers: list[int] = []
-    naive: list[float] = []
-    parts: list[np.ndarray] = []
     scorer = FoldScorer(metric, head, target, folds, weight)
-    for chunk in _chunks(outputs, max(1, TOGETHER // (n_scored * head.units))):
+    sign = 1.0 if metric.direction == "maximize" else -1.0
+    choice = _Choice(n_draws, sign, perfect(metric), reference)
+    for chunk in _chunks(outputs, max(1, TOGETHER // max(n_scored * head.units, 2 * n_draws))):
         scored = np.stack([fold_outputs(trial, folds) for _, trial in chunk])
         if decide is not None:
             scored = np.stack([decide(each) for each in scored])
-        numbers += [number for number, _ in chunk]
-        naive += [float(np.mean(scorer(each))) for each in scored]
-        parts.append(_mean_over_folds(scored, target, folds, metric, head, drawn, weight))
-    if not numbers:
-        raise ValueError("no trial to choose from")
-    sign = 1.0 if metric.direction == "maximize" else -1.0
-    order = np.argsort(numbers)
-    table = _Table(
-        np.array(numbers)[order], np.array(naive)[order], np.concatenate(parts)[order], sign, perfect(metric)
-    )
-    return table.correct(level, reference)
+        naive = np.array([float(np.mean(scorer(each))) for each in scored])
+        numbers = np.array([number for number, _ in chunk])
+        choice.see(numbers, naive, _mean_over_folds(scored, target, folds, metric, head, drawn, weight))
+    return choice.correct(level)
 
 
 def fold_outputs(outputs: np.ndarray, folds: Sequence[np.ndarray]) -> np.ndarray:
@@ -191,65 +183,95 @@ def _mean(total: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """The scores of all trials on all resamples.
+class _Choice:
+    """The best trial of each resample among those seen so far, and what it scores on the rows that were not drawn.
 
-    Attributes:
-        numbers: (n_trials,) of the trials, ascending, so that the first of equals has the lowest.
-        naive: (n_trials,) scores of all rows; NaN where undefined.
-        scores: (n_trials, 2 * n_draws) scores of the rows drawn, then of those not drawn.
+    Args:
+        n_draws: how many resamples.
         sign: 1 where larger is better, else -1.
         perfect: the best score that there is; scores that were moved past it count as it for the bounds.
+        reference: the number of the trial that the chosen ones are compared with.
     """
 
-    numbers: np.ndarray
-    naive: np.ndarray
-    scores: np.ndarray
-    sign: float
-    perfect: float
+    def __init__(self, n_draws: int, sign: float, perfect: float, reference: int) -> None:
+        self._sign = sign
+        self._perfect = perfect
+        self._reference = reference
+        self._of_reference: np.ndarray | None = None
+        self._naive: dict[int, float] = {}
+        self._best = np.full(n_draws, -np.inf)
+        self._chosen = np.zeros(n_draws, np.int64)
+        self._values = np.full(n_draws, np.nan)
 
-    def correct(self, level: float, reference: int) -> Corrected:
-        """Choose on the rows drawn, score on the others."""
-        inside, outside = np.split(self.scores, 2, axis=1)
+    def see(self, numbers: np.ndarray, naive: np.ndarray, scores: np.ndarray) -> None:
+        """Take in trials.
+
+        Args:
+            numbers: (n_trials,) their numbers.
+            naive: (n_trials,) scores of all rows; NaN where undefined.
+            scores: (n_trials, 2 * n_draws) scores of the rows drawn, then of those not drawn.
+        """
+        order = np.argsort(numbers)  # so that the first of equals has the lowest number
+        numbers, naive, (inside, outside) = numbers[order], naive[order], np.split(scores[order], 2, axis=1)
+        self._naive |= dict(zip(numbers.tolist(), naive.tolist(), strict=True))
         defined = ~np.isnan(outside)
         means = _mean(np.where(defined, outside, 0.0).sum(axis=1), defined.sum(axis=1))
-        outside = outside + (self.naive - means)[:, None]
-        chosen, found = self._best(np.where(np.isnan(self.naive)[:, None], np.nan, inside))
-        draws = np.arange(inside.shape[1])
-        values = outside[chosen, draws]
-        used = found & ~np.isnan(values)
-        possible = np.minimum if self.sign > 0 else np.maximum
-        low, high = percentiles(possible(values[used], self.perfect), level)
-        winner = int(self._best(self.naive[:, None])[0][0])
+        outside = outside + (naive - means)[:, None]
+        ranked = self._ranked(np.where(np.isnan(naive)[:, None], np.nan, inside))
+        places, draws = ranked.argmax(axis=0), np.arange(len(self._best))
+        best = ranked[places, draws]
+        better = (best > self._best) | ((best == self._best) & (numbers[places] < self._chosen))
+        self._best = np.where(better, best, self._best)
+        self._chosen = np.where(better, numbers[places], self._chosen)
+        self._values = np.where(better, outside[places, draws], self._values)
+        if self._reference in self._naive and self._of_reference is None:
+            self._of_reference = outside[numbers == self._reference][0]
+
+    def correct(self, level: float) -> Corrected:
+        """Return the choice's scores on the rows that were not drawn.
+
+        Raises:
+            ValueError: no trial was seen.
+        """
+        if not self._naive:
+            raise ValueError("no trial to choose from")
+        values = self._values
+        used = (self._best > -np.inf) & ~np.isnan(values)
+        possible = np.minimum if self._sign > 0 else np.maximum
+        low, high = percentiles(possible(values[used], self._perfect), level)
+        numbers = sorted(self._naive)
+        naive = np.array([self._naive[number] for number in numbers])
+        winner = numbers[int(self._ranked(naive).argmax())]
         return Corrected(
-            naive=float(self.naive[winner]),
+            naive=self._naive[winner],
             corrected=float(values[used].mean()) if used.any() else float("nan"),
             low=low,
             high=high,
             level=level,
             n_bootstrap=int(used.sum()),
             n_undefined=int((~used).sum()),
-            n_trials=len(self.numbers),
-            winner=int(self.numbers[winner]),
-            winner_shares=self._shares(chosen[used]),
-            gain=self._gain(values - outside[self.numbers == reference], used, level),
+            n_trials=len(numbers),
+            winner=winner,
+            winner_shares=_shares(self._chosen[used]),
+            gain=self._gain(used, level),
         )
 
-    def _best(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return for each column of (n_trials, n) scores the best one's place, and whether there is one."""
-        ranked = np.where(np.isnan(scores), -np.inf, self.sign * scores)
-        return ranked.argmax(axis=0), ranked.max(axis=0) > -np.inf
+    def _ranked(self, scores: np.ndarray) -> np.ndarray:
+        """Return scores such that larger is better, and undefined is worst."""
+        return np.where(np.isnan(scores), -np.inf, self._sign * scores)
 
-    def _shares(self, chosen: np.ndarray) -> dict[int, float]:
-        counts = np.bincount(chosen, minlength=len(self.numbers))
-        order = np.argsort(-counts, kind="stable")
-        return {int(self.numbers[k]): float(counts[k] / len(chosen)) for k in order if counts[k]}
-
-    def _gain(self, differences: np.ndarray, used: np.ndarray, level: float) -> Interval | None:
-        """Return the mean of (1, n_draws) differences with bounds; None for (0, n_draws)."""
-        if not len(differences):
+    def _gain(self, used: np.ndarray, level: float) -> Interval | None:
+        """Return how much better the chosen are than the reference, with bounds; None where that is not there."""
+        if self._of_reference is None:
             return None
-        gains = self.sign * differences[0][used & ~np.isnan(differences[0])]
+        differences = self._values - self._of_reference
+        gains = self._sign * differences[used & ~np.isnan(differences)]
         low, high = percentiles(gains, level)
         return Interval(float(gains.mean()) if len(gains) else float("nan"), low, high, level)
+
+
+def _shares(chosen: np.ndarray) -> dict[int, float]:
+    """Return the share of each number among the chosen ones, the largest first."""
+    numbers, counts = np.unique(chosen, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {int(numbers[place]): float(counts[place] / len(chosen)) for place in order}

@@ -9,7 +9,8 @@ from tuner.summary import StudySummary
 def corrected_score(study: Study, store: StudyStore, summary: StudySummary) -> Corrected | None:
     """Return the best cross-validated score without the optimism of having chosen the best; None without any.
 
-    It is computed from the out-of-fold outputs of all complete trials: seconds for 50,000 rows, else much less.
+    It is computed from the out-of-fold outputs of all complete trials that keep the study's bounds: seconds for 50,000
+    rows, else much less.
     """
     if summary.best is None:
         return None
