@@ -315,14 +315,13 @@ OBJECTIVE = Checked(
     {
         "anyOf": [
             {"enum": ["auto", *METRICS]},
-            FUNCTION,
             with_arguments("metric"),
             {
                 "type": "array",
                 "minItems": 1,
                 "uniqueItems": True,
-                "prefixItems": [{"anyOf": [{"const": "auto"}, _METRIC]}],
-                "items": {"anyOf": [_METRIC, {"enum": list(COSTS)}]},
+                "prefixItems": [{"anyOf": [{"enum": ["auto", *METRICS]}, with_arguments("metric")]}],
+                "items": {"anyOf": [{"enum": [*METRICS, *COSTS]}, with_arguments("metric")]},
             },
         ]
     },
