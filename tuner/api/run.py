@@ -111,7 +111,9 @@ def search_table(
         KeyboardInterrupt: the search was interrupted; what is recorded is kept.
     """
     if not isinstance(table, pd.DataFrame):
-        raise TunerError(f"table: a {type(table).__name__} is not a DataFrame; make one: pandas.DataFrame(...)")
+        raise TunerError(
+            f"table: a {type(table).__name__} is not a DataFrame; make one: pandas.DataFrame(...)"
+        )
     given = {
         "data": {"target": target},
         "search_space": search_space,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ from tuner.tasks import Task
 
 _PLACE = re.compile(r"^.*?\.yaml(:\d+)?: ", re.MULTILINE)
 """Where in the study file a problem is; the file is written here, so that a user cannot know it."""
+
+# The rows that nobody sees are those that fit is not given.
+_UNLESS_SAID: Mapping[str, Any] = MappingProxyType({"test": 0, "tracking": {"uri": "none"}})
+"""What an estimator's study has other than a study file's, unless its settings say so."""
 
 
 class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
@@ -71,7 +76,7 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
         self.verbose = verbose
 
     @abstractmethod
-    def _read_target(self, y: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    def _read_target(self, y: np.ndarray) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Return the target's columns, and the keys of a study file that say what it asks for."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _Tuned:
@@ -86,15 +91,15 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
             ValueError: the data or a parameter cannot be used.
         """
         features = self._read_features(X, y, reset=True)
-        if isinstance(y, pd.DataFrame | pd.Series):
-            y = y.to_numpy()
-        target, keys = self._read_target(y)
-        check_consistent_length(X, target)
+        y = y.to_numpy() if isinstance(y, pd.DataFrame | pd.Series) else y
+        y = check_array(y, input_name="y", ensure_2d=False, dtype=None)
+        check_consistent_length(features, y)
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(
-                sample_weight, np.zeros((len(features), 1)), ensure_non_negative=True
-            )
+            rows = np.zeros((len(features), 1))
+            weight = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+            self._read_target(y[weight > 0])  # what counts must be a target too
+        target, keys = self._read_target(y)
         with _as_value_errors(), self._place() as folder:
             self._keep(self._search(features, target, weight, keys, folder))
         return self
@@ -117,16 +122,15 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
         given: dict[str, Any] = {
             "data": data,
             **keys,
-            "test": 0,  # the rows that nobody sees are those that fit is not given
             "cv": self.cv if isinstance(self.cv, Mapping) else {"folds": self.cv},
             "search_space": self.search_space,
             "objective": self.objective,
             "search": {"trials": self.trials, "seed": _seed(self.random_state)},
-            "tracking": {"uri": "none"},
         }
         sections = {"preprocess": self.preprocess, "training": self.training}
         given |= {key: section for key, section in sections.items() if section is not None}
-        path = write_study(folder, self.name, table, merged(given, self.settings or {}), fresh=False)
+        settings = {**_UNLESS_SAID, **(self.settings or {})}
+        path = write_study(folder, self.name, table, merged(given, settings), fresh=False)
         return search(load_config(path), workers=self.workers, show=bool(self.verbose))
 
     def _keep(self, study: TunedStudy) -> None:
@@ -179,7 +183,9 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
             )
             frame = pd.DataFrame(checked[0] if reset else checked)
         names = getattr(self, "feature_names_in_", None)
-        frame.columns = [f"x{place}" for place in range(_num_features(frame))] if names is None else list(names)
+        frame.columns = (
+            [f"x{place}" for place in range(_num_features(frame))] if names is None else list(names)
+        )
         return frame
 
     @contextmanager
@@ -231,13 +237,12 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
         study_: the study; only where ``folder`` is given.
     """
 
-    def _read_target(self, y: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    def _read_target(self, y: np.ndarray) -> tuple[pd.DataFrame, dict[str, Any]]:
         check_classification_targets(y)
         if type_of_target(y, input_name="y") == "multilabel-indicator":
-            labels = check_array(y, input_name="y", accept_sparse=False)
-            self.classes_ = np.arange(labels.shape[1])
-            return pd.DataFrame(labels), {"task": Task.MULTILABEL.value}
-        labels = column_or_1d(check_array(y, input_name="y", ensure_2d=False, dtype=None), warn=True)
+            self.classes_ = np.arange(y.shape[1])
+            return pd.DataFrame(y), {"task": Task.MULTILABEL.value}
+        labels = column_or_1d(y, warn=True)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_[0]!r}; a classifier needs two or more")
@@ -273,7 +278,7 @@ class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]
     Parameters and attributes are those of ``TunedClassifier``, but ``classes_``.
     """
 
-    def _read_target(self, y: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    def _read_target(self, y: np.ndarray) -> tuple[pd.DataFrame, dict[str, Any]]:
         values = check_array(y, input_name="y", ensure_2d=False, dtype=np.float64)
         self._one_target = values.ndim == 1
         if values.ndim == 1 or values.shape[1] == 1:

@@ -107,7 +107,11 @@ class TunedStudy:
         """
         if self.summary.best is None:
             failed = [each for each in self.summary.results.values() if each.state is State.FAILED]
-            why = f"; trial {failed[0].number} failed: {failed[0].message or failed[0].reason}" if failed else ""
+            why = (
+                f"; trial {failed[0].number} failed: {failed[0].message or failed[0].reason}"
+                if failed
+                else ""
+            )
             raise TunerError(f"{self.path}: no trial completed{why}")
         return self.summary.best
 

@@ -43,7 +43,9 @@ def write_study(
     studies = folder / "studies"
     path, data = studies / f"{name}.yaml", studies / f"{name}.feather"
     if path.is_file() and not path.read_text("utf-8").startswith(MARK):
-        raise TunerError(f"{path}: is a study file of your own; give another name, or run it: tuner.run_study")
+        raise TunerError(
+            f"{path}: is a study file of your own; give another name, or run it: tuner.run_study"
+        )
     text = study_text(merged({"data": {"path": data.name}}, settings))
     try:
         studies.mkdir(parents=True, exist_ok=True)
