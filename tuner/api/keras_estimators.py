@@ -6,7 +6,9 @@ folds are not stratified, and ``scoring="roc_auc"`` gives NaN without an error. 
 
 from tuner.engines.runtime import load_tensorflow
 
-load_tensorflow()  # before SciKeras does, whose TensorFlow would give results that do not repeat
+# Before SciKeras loads it, with settings under which results do not repeat. Where kernels are deterministic,
+# TensorFlow wants a seed for the networks of an estimator without ``random_state``; no study reads it.
+load_tensorflow().random.set_seed(0)
 import scikeras.wrappers  # noqa: E402
 from sklearn.utils import ClassifierTags, RegressorTags, Tags  # noqa: E402
 

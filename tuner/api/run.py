@@ -13,9 +13,8 @@ from tuner.api.tuned_study import TunedStudy
 from tuner.api.written import merged, write_study
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.errors import TunerError
-from tuner.executors.executor import Limits
-from tuner.executors.local import LocalWorkers
-from tuner.options import choose_workers, parse_timeout
+from tuner.executors.choice import local_workers
+from tuner.options import parse_timeout
 from tuner.records import Glimpse, TrialResult
 from tuner.run import Closed, Event, Note, Opened
 from tuner.view.progress import Bar, Lines, Silent, View
@@ -87,9 +86,9 @@ def search_table(
 ) -> TunedStudy:
     """Search for the best network for a table in memory.
 
-    The table and a study file are written to ``<folder>/studies``, the records go to ``<folder>/runs/<name>``: the study
-    is one like any other, which ``tune show``, ``report``, ``verify`` and ``export`` know. The same call goes on with
-    it.
+    The table and a study file are written to ``<folder>/studies``, the records go to ``<folder>/runs/<name>``: the
+    study is one like any other, which ``tune show``, ``report``, ``verify`` and ``export`` know. The same call goes on
+    with it.
 
     Args:
         table: all columns, the target among them.
@@ -151,7 +150,7 @@ def search(
     """Run a study whose file was read; see ``run_study``, but ``timeout`` is in seconds."""
     check_at_least_1("trials", trials)
     check_at_least_1("workers", workers)
-    executor = None if workers == 1 else _processes(config, workers)
+    executor = None if workers == 1 else local_workers(config, workers)
     events = run.run_study(
         config, trials=trials, timeout=timeout, fresh=fresh, origin=origin, executor=executor
     )
@@ -164,13 +163,6 @@ def check_at_least_1(name: str, value: int | None) -> None:
     """Raise ``TunerError`` where an argument is neither None nor a whole number of at least 1."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise TunerError(f"{name}: {value!r} is not a whole number of at least 1")
-
-
-def _processes(config: StudyConfig, workers: int | None) -> LocalWorkers:
-    limits = Limits(config.search.trial_timeout, config.search.trial_memory)
-    return LocalWorkers(
-        config.engine.name, workers=choose_workers(workers, config.search.window), limits=limits
-    )
 
 
 def _follow(events: Generator[Event], callback: Callback | None, console: Console) -> None:

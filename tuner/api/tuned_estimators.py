@@ -29,11 +29,11 @@ from tuner.api.search_results import cv_results
 from tuner.api.tuned_study import TunedStudy
 from tuner.api.written import merged, write_study
 from tuner.config.study_file import load_config
-from tuner.errors import StudyFileError, TunerError
+from tuner.errors import TunerError
 from tuner.tasks import Task
 
-_PLACE = re.compile(r"^.*?\.yaml(:\d+)?: ", re.MULTILINE)
-"""Where in the study file a problem is; the file is written here, so that a user cannot know it."""
+_PLACE = re.compile(r"^.*?\.(yaml(:\d+)?|feather): ", re.MULTILINE)
+"""Where in the study's files a problem is; they are written here, so that a user does not know them."""
 
 # The rows that nobody sees are those that fit is not given.
 _UNLESS_SAID: Mapping[str, Any] = MappingProxyType({"test": 0, "tracking": {"uri": "none"}})
@@ -122,7 +122,7 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
         given: dict[str, Any] = {
             "data": data,
             **keys,
-            "cv": self.cv if isinstance(self.cv, Mapping) else {"folds": self.cv},
+            "cv": _folds(self.cv),
             "search_space": self.search_space,
             "objective": self.objective,
             "search": {"trials": self.trials, "seed": _seed(self.random_state)},
@@ -261,10 +261,8 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return (n_rows,) classes, or (n_rows, n_labels) 0 or 1."""
-        chances = self.predict_proba(X)
-        if self._task == Task.MULTILABEL:
-            return (chances > 0.5).astype(np.int64)
-        return np.asarray(self.classes_[chances.argmax(axis=1)])
+        decided = self.model_.manifest.head.decode(self._outputs(X))
+        return decided if self._task == Task.MULTILABEL else np.asarray(self.classes_[decided])
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -302,10 +300,8 @@ def _as_value_errors() -> Iterator[None]:
     """Raise scikit-learn's kind of error for a user's mistake."""
     try:
         yield
-    except StudyFileError as error:
-        raise ValueError(_PLACE.sub("", str(error))) from None
     except TunerError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(_PLACE.sub("", str(error))) from None
 
 
 def _new_names(wanted: Any, taken: Any) -> list[str]:
@@ -319,6 +315,17 @@ def _new_names(wanted: Any, taken: Any) -> list[str]:
         known.add(new)
         names.append(new)
     return names
+
+
+def _folds(cv: Any) -> Mapping[str, Any]:
+    if isinstance(cv, Mapping):
+        return cv
+    if isinstance(cv, int | np.integer):
+        return {"folds": int(cv)}
+    raise TunerError(
+        f"cv: a {type(cv).__name__} is neither a number of folds nor the section 'cv' of a study file, such as "
+        "{'folds': 5, 'repeats': 2}; a study makes its folds itself, so that it can be repeated"
+    )
 
 
 def _seed(random_state: Any) -> int:

@@ -14,7 +14,7 @@ from tuner.records import Params
 from tuner.tasks import Task
 
 
-def winner_estimator(params: Params, epochs: int, task: str, *, verbose: int = 0) -> Any:
+def winner_estimator(params: Params, epochs: int, task: str) -> Any:
     """Return an estimator with a trial's network, optimizer, batch size, schedule and epochs; it is not fitted.
 
     It reads numbers: columns are prepared by whatever stands before it in a pipeline. A regressor is wrapped so that
@@ -24,7 +24,6 @@ def winner_estimator(params: Params, epochs: int, task: str, *, verbose: int = 0
         params: the trial's parameters.
         epochs: the epochs that its folds chose.
         task: the study's task.
-        verbose: as Keras has it.
     """
     network = plan_network(params)
     own = {name: value for name, value in params.items() if not name.startswith("preprocess.")}
@@ -33,7 +32,8 @@ def winner_estimator(params: Params, epochs: int, task: str, *, verbose: int = 0
         "model__values": own,
         "epochs": epochs,
         "batch_size": -1 if network.batch_size == ALL_ROWS else network.batch_size,
-        "verbose": verbose,
+        "verbose": 0,
+        "random_state": 7,
     }
     if network.schedule != CONSTANT:
         settings["callbacks"] = [Scheduled(own, int(params.get("epochs", epochs)))]

@@ -12,7 +12,7 @@ import pandas as pd
 from tuner.config.field_checks import UNSAFE
 from tuner.errors import DataError, TunerError
 
-MARK = "# Written by tuner for a table in memory, which lies beside this file; the next search of this name rewrites it."
+MARK = "# Written by tuner for a table in memory, which lies beside it; the next search of this name rewrites it."
 """The first line of a study file that may be rewritten."""
 
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
