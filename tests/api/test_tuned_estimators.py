@@ -79,7 +79,8 @@ def test_the_same_fit_goes_on_with_the_study_and_another_is_refused(kept):
 
 
 def test_a_fitted_estimator_goes_through_pickle_without_its_study(kept):
-    _, table, y, _ = kept
+    with_study, table, y, _ = kept
+    assert not hasattr(pickle.loads(pickle.dumps(with_study)), "study_")
     fitted = TunedClassifier(SPACE, **QUICK).fit(table, y)
     assert not hasattr(fitted, "study_")
     loaded = pickle.loads(pickle.dumps(fitted))

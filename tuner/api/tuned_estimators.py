@@ -156,6 +156,10 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
 
         return winner_estimator(self.best_params_, self.best_epoch_, self._task)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: all but the study, whose records lie in a folder of this machine."""
+        return {name: value for name, value in super().__getstate__().items() if name != "study_"}
+
     def _outputs(self, X: Any) -> np.ndarray:
         """Return (n_rows, n_units) what the model gives for rows."""
         check_is_fitted(self)
@@ -234,7 +238,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
         best_epoch_: the epochs that its folds chose.
         corrected_: what to expect of new rows, with bounds, in the metric's own unit; None where unknown.
         trials_: all trials as a table.
-        study_: the study; only where ``folder`` is given.
+        study_: the study; only where ``folder`` is given, and not in a pickle.
     """
 
     def _read_target(self, y: np.ndarray) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -261,7 +265,8 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return (n_rows,) classes, or (n_rows, n_labels) 0 or 1."""
-        decided = self.model_.manifest.head.decode(self._outputs(X))
+        outputs = self._outputs(X)
+        decided = self.model_.manifest.head.decode(outputs)
         return decided if self._task == Task.MULTILABEL else np.asarray(self.classes_[decided])
 
     def __sklearn_tags__(self) -> Tags:
