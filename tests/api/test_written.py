@@ -1,10 +1,11 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tuner.api.written import MARK, merged, study_text, write_study
+from tuner.api.written import MARK, merged, space_given, study_text, write_study
 from tuner.errors import TunerError
 from tuner.yaml_lines import read_yaml
 
@@ -54,6 +55,17 @@ def test_sections_are_merged_and_a_key_given_twice_is_told():
     }
     with pytest.raises(TunerError, match=r"settings: search\.trials is given by an argument too"):
         merged({"search": {"trials": 3}}, {"search": {"trials": 4}})
+
+
+def test_the_path_of_a_space_is_one_from_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert (
+        space_given("spaces/own.yaml")
+        == space_given(Path("spaces/own.yaml"))
+        == f"{tmp_path}/spaces/own.yaml"
+    )
+    assert space_given("mlp") == "mlp"
+    assert space_given({"layers": 1}) == {"layers": 1}
 
 
 def test_the_table_lies_beside_the_study_file_as_it_was(tmp_path):

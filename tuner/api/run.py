@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tuner import run
 from tuner.api.tuned_study import TunedStudy
-from tuner.api.written import merged, write_study
+from tuner.api.written import merged, space_given, write_study
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.errors import TunerError
 from tuner.executors.choice import local_workers
@@ -95,7 +95,7 @@ def search_table(
         target: the column to predict, or a list of columns.
         name: the study's name.
         folder: where ``studies`` and ``runs`` are, or are made.
-        search_space: a name in ``search_spaces/``, a path from ``<folder>/studies``, or the parameters themselves.
+        search_space: a name in ``search_spaces/``, a path, or the parameters themselves.
         objective: a metric, or a list of objectives.
         trials: how many trials the study is to have.
         seed: where every random choice comes from.
@@ -115,7 +115,7 @@ def search_table(
         )
     given = {
         "data": {"target": target},
-        "search_space": search_space,
+        "search_space": space_given(search_space),
         "objective": objective,
         "search": {"trials": trials, "seed": seed},
     }
@@ -155,7 +155,9 @@ def search(
         config, trials=trials, timeout=timeout, fresh=fresh, origin=origin, executor=executor
     )
     with closing(events):
-        _follow(events, callback, Console(stderr=True, quiet=not show, highlight=False, markup=False))
+        quiet = not show
+        console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        _follow(events, callback, console)
     return TunedStudy(config)
 
 

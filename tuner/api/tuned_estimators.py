@@ -27,7 +27,7 @@ from sklearn.utils.validation import (
 from tuner.api.run import search
 from tuner.api.search_results import cv_results
 from tuner.api.tuned_study import TunedStudy
-from tuner.api.written import merged, write_study
+from tuner.api.written import merged, space_given, write_study
 from tuner.config.study_file import load_config
 from tuner.errors import TunerError
 from tuner.tasks import Task
@@ -123,7 +123,7 @@ class _Tuned(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no t
             "data": data,
             **keys,
             "cv": _folds(self.cv),
-            "search_space": self.search_space,
+            "search_space": space_given(self.search_space),
             "objective": self.objective,
             "search": {"trials": self.trials, "seed": _seed(self.random_state)},
         }

@@ -88,6 +88,15 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any], place: str = "")
     return result
 
 
+def space_given(space: Any) -> Any:
+    """Return a search space for a study file anywhere: the path of one from the working directory becomes absolute."""
+    if isinstance(space, Path) or (
+        isinstance(space, str) and (space.endswith((".yaml", ".yml")) or "/" in space)
+    ):
+        return str(Path(space).absolute())
+    return space
+
+
 def _plain(value: Any, place: str) -> Any:
     """Return a value as JSON has it."""
     if value is None:
