@@ -10,7 +10,7 @@ from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.growth import check_continues
 from tuner.model.network import count_parameters
-from tuner.places import experiment_name, tracking_place
+from tuner.places import experiment_name, is_tracked, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
@@ -69,8 +69,8 @@ def check_study(config: StudyConfig) -> CheckReport:
         if store.exists:
             tried = {trial.number: trial.params for trial in store.asked_trials()}
             check_continues(study, store.header(), tried)
-    uri, _ = tracking_place(config)
-    check_reachable(uri, experiment_name(config))
+    if is_tracked(config):
+        check_reachable(tracking_place(config)[0], experiment_name(config))
     check_loss_runs(study)
     notes = check_bounds(study)
     kept = count_kept(study) if study.problem.goals.bounds else None

@@ -178,12 +178,13 @@ def report(
 
     config = load_config(study)
 
+    from tuner.places import is_tracked
     from tuner.report.publish import publish_report
     from tuner.report.write import report_study
     from tuner.view.report import show_written
 
     written = report_study(config, output)
-    show_written(written, unpublished=publish_report(config, written))
+    show_written(written, tracked=is_tracked(config), unpublished=publish_report(config, written))
 
 
 @app.command()
@@ -286,8 +287,11 @@ def ui(
 
     config = load_config(study)
 
-    from tuner.places import experiment_name, tracking_place
+    from tuner.places import experiment_name, is_tracked, tracking_place
     from tuner.tracking.dashboard import serve_dashboard
+
+    if not is_tracked(config):
+        raise config.problem("tracking.uri", "none: this study is not shown in MLflow; see it with: tune report")
 
     serve_dashboard(
         tracking_place(config)[0],

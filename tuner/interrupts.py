@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,6 +21,8 @@ class Interrupts:
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
+        if threading.current_thread() is not threading.main_thread():
+            return self  # only the main thread is interrupted, and only it may say how
         for number in (signal.SIGINT, signal.SIGTERM):
             self._former[number] = signal.signal(number, self._hear)
         return self

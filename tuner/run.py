@@ -21,7 +21,7 @@ from tuner.header import make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.origin import Start, check_origin, start_from
-from tuner.places import experiment_name, tracking_place
+from tuner.places import experiment_name, is_tracked, tracking_place
 from tuner.records import Glimpse, Params, TrialResult, key_of
 from tuner.report.selection import Corrected
 from tuner.report.winner import corrected_score
@@ -33,7 +33,8 @@ from tuner.study import Study, check_loss_runs, open_study
 from tuner.summary import StudySummary, keep_corrected, summarise
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.notes import study_note, study_outcome
-from tuner.tracking.tracker import DataCard, Ending, ModelCard, StudyCard, TrackingReport
+from tuner.tracking.tracker import DataCard, Ending, ModelCard, StudyCard, Tracker, TrackingReport
+from tuner.tracking.untracked import Untracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,12 @@ def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard
         return None
 
 
-def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, MlflowTracker]:
+def _tracker_of(config: StudyConfig) -> Tracker:
+    """Return where the study file wants trials to be shown."""
+    return MlflowTracker(*tracking_place(config)) if is_tracked(config) else Untracked()
+
+
+def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, Tracker]:
     """Begin the study's records, or go on with those that are there, once they are known to fit.
 
     The tracker comes first: where it cannot be reached, nothing was begun and nothing set aside.
@@ -251,7 +257,7 @@ def _take_up(study: Study, store: StudyStore, asked: Request) -> tuple[Opened, M
     if study.config.search.sampler == "grid":
         n_trials, note = _within_grid(study.config, header.given, asked.n_trials)
         notes.append(note)
-    tracker = MlflowTracker(*tracking_place(study.config))
+    tracker = _tracker_of(study.config)
     tracker.started(make_card(study, header), list(store.results()) if goes_on else [], store.load)
     if grown:
         store.grow(header, study.config.space)

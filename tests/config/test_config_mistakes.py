@@ -273,7 +273,7 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
         ),
         (
             SMALL + "tracking: {uri: mlruns}\n",
-            "3: tracking.uri: 'mlruns' is no tracking store; write auto, or an ",
+            "3: tracking.uri: 'mlruns' is no tracking store; write auto, none, or an ",
         ),
         (SMALL + "tsk: auto\n", "3: tsk: unknown key; did you mean 'task'?"),
         (SMALL + "trials: 5\n", "3: trials: unknown key here; did you mean 'search.trials'?"),

@@ -242,10 +242,10 @@ def _first(value: object) -> tuple[Params, ...]:
 
 
 def _tracking_uri(value: object) -> str:
-    if value == "auto" or (isinstance(value, str) and value.startswith(STORES)):
+    if value in ("auto", "none") or (isinstance(value, str) and value.startswith(STORES)):
         return str(value)
     raise ValueError(
-        f"{shown(value)} is no tracking store; write auto, or an address with {', '.join(STORES)}"
+        f"{shown(value)} is no tracking store; write auto, none, or an address with {', '.join(STORES)}"
     )
 
 

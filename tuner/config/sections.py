@@ -152,7 +152,8 @@ class TrackingSection(Section):
     """Where trials are shown."""
 
     uri: Annotated[str, check.TRACKING_URI] = "auto"
-    """An MLflow store: auto (SQLite beside the studies' outputs), http(s)://, sqlite:/// or postgresql://."""
+    """An MLflow store: auto (SQLite beside the studies' outputs), http(s)://, sqlite:/// or postgresql://; or none, and
+    the study's own records are all there is."""
     experiment: Annotated[str, check.TEXT] = "auto"
     """The experiment's name; auto: the study's."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.export.plain_network import ACTIVATIONS, Dense, PlainNetwork, Step, normalise
+from tuner.export.plain_network import Activate, Dense, PlainNetwork, Step, normalise
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.network import Network, count_parameters
@@ -81,5 +81,5 @@ def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwor
         if layer.batch_norm:
             ones, zeros = np.ones(width, np.float32), np.zeros(width, np.float32)
             steps.append(normalise(ones, zeros, zeros, ones, 1e-3))
-        steps.append(ACTIVATIONS[layer.activation])
-    return PlainNetwork((*steps, dense(head.units, bias=True), ACTIVATIONS[head.activation]))
+        steps.append(Activate(layer.activation))
+    return PlainNetwork((*steps, dense(head.units, bias=True), Activate(head.activation)))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import TunerError
-from tuner.export.plain_network import ACTIVATIONS, Dense, PlainNetwork, Step, normalise
+from tuner.export.plain_network import Activate, Dense, PlainNetwork, Step, normalise
 from tuner.export.weights import Weights, read_weights
 from tuner.model.heads import Head
 from tuner.model.initializers import INITIALIZERS
@@ -176,7 +176,7 @@ def _steps(config: dict[str, Any], weights: Weights, n_inputs: int, head: Head) 
         elif kind not in ("Activation", "Dropout"):
             raise ValueError(f"layer {layer['name']!r} is a {kind}, which has no place there")
         if kind in ("Dense", "Activation"):
-            yield ACTIVATIONS[settings["activation"]]
+            yield Activate(settings["activation"])
         seen[kind] += 1
 
 

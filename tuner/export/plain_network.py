@@ -83,6 +83,21 @@ class PlainNetwork:
         return np.concatenate(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """An activation by its name, so that a network can be pickled.
+
+    Attributes:
+        name: in ``ACTIVATIONS``.
+    """
+
+    name: str
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_units)."""
+        return ACTIVATIONS[self.name](inputs)
+
+
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     shrunk = np.exp(-np.abs(x))
     risen: np.ndarray = np.where(x >= 0, np.float32(1), shrunk) / (1 + shrunk)

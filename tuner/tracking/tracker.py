@@ -144,6 +144,10 @@ class Tracker(Protocol):
     trial knows it after a restart: no trial is shown twice.
     """
 
+    @property
+    def trouble(self) -> str | None:
+        """Why something cannot be told now, in a sentence; None while all can."""
+
     def started(self, card: StudyCard, ended: Collection[int], load: Callable[[int], TrialResult]) -> None:
         """Make the study known, or take it up where an interrupted driver left it.
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from tuner.check import CheckReport
 from tuner.config.study_file import StudyConfig
-from tuner.places import experiment_name, tracking_place
+from tuner.places import experiment_name, is_tracked, tracking_place
 from tuner.records import Glimpse, State, TrialResult
 from tuner.report.wording import number, param, params, score_of
 from tuner.run import Closed, Event, Note, Opened
@@ -306,6 +306,8 @@ def _table(*columns: str) -> Table:
 
 
 def _mlflow(config: StudyConfig) -> str:
+    if not is_tracked(config):
+        return "none"
     uri, _ = tracking_place(config)
     place = _from_here(Path(uri.removeprefix("sqlite:///"))) if uri.startswith("sqlite:///") else uri
     return f"{place}, experiment '{experiment_name(config)}'"
