@@ -21,6 +21,7 @@ from tuner.header import make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.origin import Start, check_origin, start_from
+from tuner.own_checks import check_model_runs
 from tuner.places import experiment_name, tracking_place
 from tuner.records import Glimpse, Params, TrialResult, key_of
 from tuner.report.selection import Corrected
@@ -140,6 +141,7 @@ def run_study(
     )
     with closing(executor or _one_worker(config)) as workers:
         study = open_study(config)
+        check_model_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
             driving(config.runs_folder, config.name, config.database) as still_mine,
@@ -214,6 +216,8 @@ def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard
     if summary.final is None or not is_folder_of(folder, summary.final):
         return None
     try:
+        if study.problem.build is not None:
+            study.problem.build.load()  # registers layers of the user's
         return served_model(folder, study.dataset)
     except TunerError:
         # What is wrong with it is said by the commands that use it.

@@ -107,6 +107,7 @@ def open_study(config: StudyConfig) -> Study:
         seed=seed,
         goals=Goals(others, _bounds(config)),
         augment=_augment(config),
+        build=config.build,
     )
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)

@@ -168,6 +168,14 @@ def _hook(value: object) -> str:
     return text
 
 
+def _model(value: object) -> str:
+    if isinstance(value, str) and ":" in value:
+        return _hook(value)
+    if (problem := NAMES["training.model"].problem(value)) is not None:
+        raise ValueError(f"{problem}; or {HOOK}, such as my_models:build")
+    return str(value)
+
+
 def _test(value: object) -> float | str:
     if isinstance(value, str) and value:
         return value
@@ -261,6 +269,15 @@ TARGET = Checked(_target, {"anyOf": [{"type": "string"}, {**TEXTS, "minItems": 1
 LABEL = Checked(_label, SCALAR)
 SAFE_NAME = Checked(_safe_name, {"type": "string", "minLength": 1, "maxLength": 100})
 HOOK_NAME = Checked(_hook, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
+MODEL = Checked(
+    _model,
+    {
+        "anyOf": [
+            {"enum": list(NAMES["training.model"].now)},
+            {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"},
+        ]
+    },
+)
 TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
 )

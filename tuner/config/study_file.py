@@ -18,6 +18,8 @@ from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest, shown
+from tuner.hooks import Hook
+from tuner.model.own_model import is_own
 from tuner.records import Params
 from tuner.search.url import complete_url
 from tuner.space.space import SearchSpace
@@ -114,7 +116,19 @@ class StudyConfig(StudySections):
     def canonical(self) -> dict[str, Any]:
         """Return, as plain JSON values, all that determines the results of trials, defaults included."""
         sections = self.model_dump(mode="json", exclude=dict(FREE_TO_CHANGE))
-        return {**sections, **self._space.canonical()}
+        sources = {hook.name: f"source {hook.source_sha256()}" for hook in self.functions}
+        return {**sections, **self._space.canonical(), **({"functions": sources} if sources else {})}
+
+    @property
+    def functions(self) -> tuple[Hook, ...]:
+        """The functions of the user's whose sources belong to the study."""
+        return () if self.build is None else (self.build,)
+
+    @property
+    def build(self) -> Hook | None:
+        """The user's function that builds the networks; None where tuner does."""
+        model = self.training.model
+        return Hook(model, str(self.folder)) if is_own(model) else None
 
     @staticmethod
     def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
