@@ -10,7 +10,7 @@ from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.export.costs import count_weights
 from tuner.growth import check_continues
-from tuner.own_checks import check_model_runs
+from tuner.own_checks import check_model_runs, sizes_of
 from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
@@ -78,7 +78,8 @@ def check_study(config: StudyConfig) -> CheckReport:
     notes = check_bounds(study)
     bounded = study.problem.goals.bounds and study.problem.build is None
     kept = count_kept(study) if bounded else None
-    ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))
+    sizes = sizes_of(study)
+    ends = (("smallest", config.space.smallest(sizes)), ("largest", config.space.largest(sizes)))
     return CheckReport(study, tuple(_try(study, name, params) for name, params in ends), kept, notes)
 
 

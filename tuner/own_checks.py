@@ -8,7 +8,8 @@ from tuner.errors import StudyFileError, TunerError, nearest
 from tuner.export.try_model import Candidate, try_models
 from tuner.model.own_model import TRAINING, own_params
 from tuner.records import Params
-from tuner.space.space import stem
+from tuner.space.ranges import IntParam
+from tuner.space.space import SIZES, stem
 from tuner.study import Study
 from tuner.trial import network_of, width_of
 
@@ -51,12 +52,26 @@ def check_model_runs(study: Study) -> None:
         raise StudyFileError(lines)
 
 
+def sizes_of(study: Study) -> frozenset[str]:
+    """Return the parameters that make a study's networks larger; of the user's own, all whole numbers."""
+    if study.problem.build is None:
+        return frozenset(SIZES)
+    space = study.config.space
+    return frozenset(
+        name for name, param in space.params.items() if isinstance(param, IntParam) and name not in TRAINING
+    )
+
+
 def _configurations(study: Study) -> Iterator[Params]:
     """Yield configurations whose rows are prepared as those of the default one."""
-    space = study.config.space
+    space, sizes = study.config.space, sizes_of(study)
     default = space.default()
     prepared = {name: value for name, value in default.items() if name.startswith("preprocess.")}
     yield default
-    for params in (space.smallest(), space.largest(), *islice(random_configurations(study), RANDOM)):
+    for params in (
+        space.smallest(sizes),
+        space.largest(sizes),
+        *islice(random_configurations(study), RANDOM),
+    ):
         kept = {name: value for name, value in params.items() if not name.startswith("preprocess.")}
         yield {**kept, **prepared}

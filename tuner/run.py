@@ -11,6 +11,7 @@ from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
 from tuner.constraints import check_bounds
 from tuner.driver import Driver
+from tuner.engines.runtime import load_tensorflow
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor, Limits
 from tuner.executors.in_process import InProcess
@@ -217,6 +218,7 @@ def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard
         return None
     try:
         if study.problem.build is not None:
+            load_tensorflow()
             study.problem.build.load()  # registers layers of the user's
         return served_model(folder, study.dataset)
     except TunerError:

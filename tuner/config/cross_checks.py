@@ -237,4 +237,11 @@ def domain_of(model: str) -> Domain:
         return parameters[name].problem(value) if name in parameters else None
 
     layered = frozenset(name for name, parameter in parameters.items() if parameter.per_layer)
-    return Domain(problem_of_name, problem_of_value, layered)
+    if not own:
+        return Domain(problem_of_name, problem_of_value, layered)
+    return Domain(
+        problem_of_name,
+        problem_of_value,
+        layered,
+        lambda name: not name.startswith("preprocess.") and name not in TRAINING,
+    )

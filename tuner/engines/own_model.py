@@ -24,7 +24,7 @@ from tuner.engines.runtime import load_tensorflow
 from tuner.errors import TunerError, nearest
 from tuner.hooks import Hook
 from tuner.model.heads import Head
-from tuner.model.own_model import TRAINING, OwnModel, ReadParams
+from tuner.model.own_model import TRAINING, WITH_CODE, OwnModel, ReadParams
 from tuner.seeds import derive
 
 tf = load_tensorflow()
@@ -216,14 +216,20 @@ def _check_model(hook: Hook, model: Any, n_inputs: int) -> None:
             f"{hook.name} returns a {type(model).__name__}, a model with a class of its own, which cannot be saved "
             "without its code; return keras.Model(inputs, outputs) or keras.Sequential"
         )
-    shapes = [tuple(each.shape) for each in model.inputs]
+    try:
+        shapes = [tuple(each.shape) for each in model.inputs]
+    except (AttributeError, ValueError):
+        raise TunerError(
+            f"{hook.name} returns a Sequential model whose layers do not say what they make of a row of {n_inputs} "
+            "numbers; begin with inputs.tensor() and return keras.Model(row, outputs)"
+        ) from None
     if len(shapes) != 1 or shapes[0] != (None, n_inputs):
         found = " and ".join(map(str, shapes))
         raise TunerError(
             f"{hook.name} returns a model with {len(shapes)} input(s) of shape {found}; it should have one of shape "
             f"(None, {n_inputs}): begin with inputs.tensor(), and split it by inputs.columns"
         )
-    if isinstance(model.output, dict):
+    if not isinstance(model, keras.Sequential) and isinstance(model.output, dict):
         raise TunerError(
             f"{hook.name} returns a model with named outputs; return one output, or a list of them"
         )
@@ -239,6 +245,21 @@ def _check_units(hook: Hook, model: keras.Model, head: Head) -> None:
         )
 
 
+def check_layers(hook: Hook, model: keras.Model) -> None:
+    """Refuse layers that hold code, which a file would have to hold as well.
+
+    Raises:
+        TunerError: names the layer.
+    """
+    for layer in model._flatten_layers():
+        if type(layer).__name__ in WITH_CODE:
+            raise TunerError(
+                f"{hook.name} returns a model with a layer {type(layer).__name__} ('{layer.name}'), whose code cannot "
+                "be saved safely; write such a step with keras.ops, or as a layer class with "
+                "@keras.saving.register_keras_serializable()"
+            )
+
+
 def check_outputs(hook: Hook, model: keras.Model, head: Head, n_inputs: int) -> None:
     """Refuse a model whose outputs cannot come from the head's activation, by those of a few random rows.
 
@@ -246,7 +267,7 @@ def check_outputs(hook: Hook, model: keras.Model, head: Head, n_inputs: int) -> 
         TunerError: says how it should end.
     """
     rows = np.random.default_rng(0).normal(scale=3.0, size=(32, n_inputs)).astype(np.float32)
-    outputs = keras.ops.convert_to_numpy(joined_outputs(model, tf.constant(rows)))
+    outputs = joined_outputs(model, tf.constant(rows)).numpy()
     lowest, highest = _RANGES[head.activation]
     inside = bool(((outputs >= lowest - 1e-4) & (outputs <= highest + 1e-4) | np.isnan(outputs)).all())
     sums_up = head.activation != "softmax" or bool(np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3))
@@ -309,5 +330,5 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _value(variable: Any) -> np.ndarray:
-    value: np.ndarray = keras.ops.convert_to_numpy(variable)
+    value: np.ndarray = variable.value.numpy()
     return value

@@ -19,12 +19,10 @@ from tuner.errors import TunerError
 from tuner.export.keras_files import NAMING, archive_parts, open_keras, refused
 from tuner.export.weights import NUMBERS, read_weights
 from tuner.model.heads import Head
+from tuner.model.own_model import WITH_CODE
 
 CHUNK_ROWS = 16_384
 """Rows of one call: bounds its memory on a large table."""
-
-NO_CODE = frozenset({"Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
-"""Layers of Keras that hold code of a user's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +96,7 @@ def _foreign(config: object) -> Iterator[tuple[str, str]]:
     if isinstance(config, dict):
         if NAMING & config.keys() and isinstance(config.get("class_name"), str):
             name, module = config["class_name"], config.get("module")
-            if name in NO_CODE or name == "__lambda__":
+            if name in WITH_CODE or name == "__lambda__":
                 raise ValueError(
                     f"it holds a layer {name}, whose code nobody can check; write such a step with keras.ops, or as "
                     "a layer with @keras.saving.register_keras_serializable()"

@@ -52,7 +52,7 @@ def try_models(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
 
 
 def _tried(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
-    from tuner.engines.own_model import build_own, check_outputs
+    from tuner.engines.own_model import build_own, check_layers, check_outputs
 
     read: set[str] = set()
     for number, candidate in enumerate(candidates):
@@ -60,6 +60,7 @@ def _tried(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
         assert own is not None, "only models of the user's are tried"
         try:
             built = build_own(own, head, candidate.n_inputs, seed=0)
+            check_layers(own.hook, built.model)
             check_outputs(own.hook, built.model, head, candidate.n_inputs)
             if number == 0:
                 _save_and_open(candidate, head, built.model.get_weights())

@@ -26,6 +26,10 @@ TRAINING: Mapping[str, Parameter] = MappingProxyType(
 """The parameters that say how a network is trained, whatever it is made of; all others belong to the function."""
 
 
+WITH_CODE = frozenset({"Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+"""Layers of Keras that hold code of a user's, which no file should bring."""
+
+
 def is_own(model: str) -> bool:
     """Return whether ``training.model`` names a function of the user's, ``module:function``."""
     return ":" in model
