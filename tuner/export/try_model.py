@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from tuner.errors import TunerError
 from tuner.export.keras_files import save_network
 from tuner.export.own_file import read_own
@@ -71,7 +73,7 @@ def _tried(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
     return frozenset(read)
 
 
-def _save_and_open(candidate: Candidate, head: Head, weights: list[object]) -> None:
+def _save_and_open(candidate: Candidate, head: Head, weights: list[np.ndarray]) -> None:
     with TemporaryDirectory(prefix="tuner-model-") as folder:
         path = Path(folder) / "model.keras"
         try:
