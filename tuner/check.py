@@ -15,7 +15,7 @@ from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
-from tuner.study import Study, open_study
+from tuner.study import Study, check_loss_runs, open_study
 from tuner.tracking.mlflow_store import check_reachable
 from tuner.trial import network_of, prepare
 
@@ -75,6 +75,7 @@ def check_study(config: StudyConfig) -> CheckReport:
     if study.problem.build is not None:
         make_engine(study.problem.engine)  # so that no other process need load TensorFlow as well
     check_model_runs(study)
+    check_loss_runs(study)
     notes = check_bounds(study)
     bounded = study.problem.goals.bounds and study.problem.build is None
     kept = count_kept(study) if bounded else None

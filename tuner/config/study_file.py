@@ -20,6 +20,7 @@ from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest, shown
 from tuner.hooks import Hook
 from tuner.model.own_model import is_own
+from tuner.model.written import read_written
 from tuner.records import Params
 from tuner.search.url import complete_url
 from tuner.space.space import SearchSpace
@@ -34,6 +35,7 @@ FREE_TO_CHANGE: Mapping[str, Any] = {
     "export": True,
     "tracking": True,
     "storage": True,
+    "resources": True,
 }
 """The keys that do not determine the result of a trial.
 
@@ -121,8 +123,15 @@ class StudyConfig(StudySections):
 
     @property
     def functions(self) -> tuple[Hook, ...]:
-        """The functions of the user's whose sources belong to the study."""
-        return () if self.build is None else (self.build,)
+        """The build function, the loss and the metrics that are the user's: their sources belong to the study."""
+        written = [
+            (self.training.loss, "a loss"),
+            *((each, "a metric") for each in (*self.objectives, *self.metrics)),
+        ]
+        names = [found.python for found in (read_written(*each) for each in written) if found.python]
+        if is_own(self.training.model):
+            names.append(self.training.model)
+        return tuple(Hook(name, str(self.folder)) for name in dict.fromkeys(names))
 
     @property
     def build(self) -> Hook | None:
