@@ -175,14 +175,6 @@ def hook_name(value: object) -> str:
     return text
 
 
-def _model(value: object) -> str:
-    if isinstance(value, str) and ":" in value:
-        return hook_name(value)
-    if (problem := NAMES["training.model"].problem(value)) is not None:
-        raise ValueError(f"{problem}; or {HOOK}, such as my_models:build")
-    return str(value)
-
-
 def _test(value: object) -> float | str:
     if isinstance(value, str) and value:
         return value
@@ -313,15 +305,6 @@ TEXT_LIST = Checked(_texts, {**TEXTS, "uniqueItems": True})
 TARGET = Checked(_target, {"anyOf": [{"type": "string"}, {**TEXTS, "minItems": 1, "uniqueItems": True}]})
 LABEL = Checked(_label, SCALAR)
 SAFE_NAME = Checked(_safe_name, {"type": "string", "minLength": 1, "maxLength": 100})
-MODEL = Checked(
-    _model,
-    {
-        "anyOf": [
-            {"enum": list(NAMES["training.model"].now)},
-            {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"},
-        ]
-    },
-)
 HOOK_NAME = Checked(hook_name, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
 TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
