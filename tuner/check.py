@@ -8,8 +8,9 @@ from tuner.config.study_file import StudyConfig
 from tuner.constraints import Kept, check_bounds, count_kept
 from tuner.engines.base import FoldData, Rows
 from tuner.engines.choice import make_engine
+from tuner.export.costs import count_weights
 from tuner.growth import check_continues
-from tuner.model.network import count_parameters
+from tuner.own_checks import check_model_runs, sizes_of
 from tuner.places import experiment_name, is_tracked, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
@@ -71,10 +72,15 @@ def check_study(config: StudyConfig) -> CheckReport:
             check_continues(study, store.header(), tried)
     if is_tracked(config):
         check_reachable(tracking_place(config)[0], experiment_name(config))
+    if study.problem.build is not None:
+        make_engine(study.problem.engine)  # so that no other process need load TensorFlow as well
+    check_model_runs(study)
     check_loss_runs(study)
     notes = check_bounds(study)
-    kept = count_kept(study) if study.problem.goals.bounds else None
-    ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))
+    bounded = study.problem.goals.bounds and study.problem.build is None
+    kept = count_kept(study) if bounded else None
+    sizes = sizes_of(study)
+    ends = (("smallest", config.space.smallest(sizes)), ("largest", config.space.largest(sizes)))
     return CheckReport(study, tuple(_try(study, name, params) for name, params in ends), kept, notes)
 
 
@@ -90,7 +96,7 @@ def _try(study: Study, name: str, params: Params) -> NetworkCheck:
     loss = float(next(epochs).train_loss.mean())
     epochs.close()
     seconds = time.perf_counter() - started
-    parameters = count_parameters(network, n_inputs, problem.head)
+    parameters = count_weights(network, n_inputs, problem.head)
     return NetworkCheck(name, params, n_inputs, parameters, seconds, loss)
 
 

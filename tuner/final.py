@@ -28,7 +28,6 @@ from tuner.export.preprocess_json import to_file
 from tuner.export.tables import finite_or_none
 from tuner.model.heads import AUTO_OUTPUT, EVEN
 from tuner.model.metrics import score
-from tuner.model.network import MODELS
 from tuner.model.schedules import following
 from tuner.records import Member
 from tuner.search.pruning import Bar
@@ -233,8 +232,9 @@ def _save(
             preprocess=f"preprocess{suffix}.json",
         )
         parts.append(part)
-        architecture = MODELS[problem.model].plan(params[network.trial])
-        save_network(architecture, problem.head, network.weights, folder / part.keras)
+        architecture = network_of(problem, params[network.trial])
+        n_inputs = network.prepared.preprocessor.n_inputs
+        save_network(architecture, problem.head, n_inputs, network.weights, folder / part.keras)
         file = to_file(network.prepared.preprocessor, network.prepared.target_scaler)
         (folder / part.preprocess).write_text(file.model_dump_json(exclude_none=True), "utf-8")
     (folder / MANIFEST).write_bytes(manifest_bytes(_manifest(problem, plan, members, parts)))
@@ -253,6 +253,7 @@ def _manifest(
         target_names=dataset.target_names,
         classes=dataset.classes,
         output=problem.head.activation if dataset.task is Task.REGRESSION else AUTO_OUTPUT,
+        model=problem.model,
         thresholds=plan.thresholds,
         columns=tuple(map(_column, dataset.columns)),
         trials=tuple(

@@ -11,6 +11,7 @@ from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
 from tuner.constraints import check_bounds
 from tuner.driver import Driver
+from tuner.engines.runtime import load_tensorflow
 from tuner.errors import TunerError
 from tuner.executors.choice import local_workers
 from tuner.executors.executor import Executor
@@ -21,6 +22,7 @@ from tuner.header import make_header, other_versions
 from tuner.interrupts import Interrupts
 from tuner.lease import driving
 from tuner.origin import Start, check_origin, start_from
+from tuner.own_checks import check_model_runs
 from tuner.places import experiment_name, is_tracked, tracking_place
 from tuner.records import Glimpse, Params, TrialResult, key_of
 from tuner.report.selection import Corrected
@@ -142,6 +144,7 @@ def run_study(
     with closing(executor or _one_worker(config)) as workers:
         study = open_study(config)
         check_loss_runs(study)
+        check_model_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
             driving(config.runs_folder, config.name, config.database) as still_mine,
@@ -218,6 +221,9 @@ def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard
     if summary.final is None or not is_folder_of(folder, summary.final):
         return None
     try:
+        if study.problem.build is not None:
+            load_tensorflow()
+            study.problem.build.load()  # registers layers of the user's
         return served_model(folder, study.dataset)
     except TunerError:
         # What is wrong with it is said by the commands that use it.

@@ -118,6 +118,7 @@ def open_study(config: StudyConfig) -> Study:
         seed=seed,
         goals=Goals(others, _bounds(config)),
         augment=_augment(config),
+        build=config.build,
         asked=tuple(metric for metric in metrics if metric.name not in METRICS),
         weighted=config.weighted_metrics,
         tuned=config.threshold == "tuned",

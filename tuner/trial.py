@@ -16,19 +16,22 @@ from tuner.data.dataset import Dataset
 from tuner.data.folds import Fold
 from tuner.data.inner import split_off
 from tuner.data.kept import Kept
+from tuner.data.places import column_places
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.data.target_scaling import fit_scaler
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import make_engine
-from tuner.export.costs import weighed
+from tuner.export.costs import count_weights, weighed
 from tuner.glimpses import EVERY_S, Glimpses, Heard, unheard
+from tuner.hooks import Hook
 from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.losses import LossPlan
 from tuner.model.metrics import METRICS, Metric
-from tuner.model.network import MODELS, Network, count_parameters
+from tuner.model.network import MODELS, Network, plan_own_network
+from tuner.model.own_model import OwnModel, own_params
 from tuner.model.thresholds import Decisions
 from tuner.records import Params, Reason, State, TrialResult
 from tuner.refine import refine
@@ -62,8 +65,9 @@ class Problem:
         epochs: the most epochs, where a trial's parameters do not say.
         early_stopping: when training ends before, or None.
         engine: a name in ``ENGINES``.
-        model: a name in ``MODELS``.
+        model: a name in ``MODELS``, or of a function of the user's.
         seed: the study's seed.
+        build: the user's function that builds the networks; None where ``model`` is a name in ``MODELS``.
         goals: the other objectives, and what a network must keep.
         asked: the metrics among them that are not in ``METRICS``.
         weighted: whether rows have their weights in scores, too.
@@ -84,6 +88,7 @@ class Problem:
     seed: int
     goals: Goals = NO_GOALS
     augment: Augment = NO_AUGMENT
+    build: Hook | None = None
     asked: tuple[Metric, ...] = ()
     weighted: bool = False
     tuned: bool = False
@@ -194,7 +199,11 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
 def network_of(problem: Problem, params: Params) -> Network:
     """Return the plan of a trial's networks, and of how their batches are varied."""
     augment = replace(problem.augment, **_own(params, "preprocess.augment."))
-    return replace(MODELS[problem.model].plan(params), augment=augment)
+    if problem.build is None:
+        return replace(MODELS[problem.model].plan(params), augment=augment)
+    columns = column_places(_unbalanced(problem, params)[0].preprocessor)
+    own = OwnModel(problem.build, tuple(own_params(params).items()), columns)
+    return replace(plan_own_network(own, params), augment=augment)
 
 
 def _own(params: Params, prefix: str, but: str = "\0") -> dict[str, Any]:
@@ -215,9 +224,14 @@ def width_of(problem: Problem, params: Params) -> int:
     return _width(problem, replace(plan_of(problem, params), balance="none"))
 
 
+def _unbalanced(problem: Problem, params: Params) -> tuple[PreparedFold, ...]:
+    """Return the folds as they are before classes are balanced, which changes rows and no inputs."""
+    return prepare_by(problem, replace(plan_of(problem, params), balance="none"))
+
+
 def parameters_of(problem: Problem, params: Params) -> int:
     """Return how many trainable weights each of a trial's networks has."""
-    return count_parameters(network_of(problem, params), width_of(problem, params), problem.head)
+    return count_weights(network_of(problem, params), width_of(problem, params), problem.head)
 
 
 @lru_cache(maxsize=256)

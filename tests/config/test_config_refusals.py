@@ -48,7 +48,6 @@ def test_a_sampler_of_one_objective_is_refused_with_several(tmp_path):
             for key, names in NAMES.items()
             for name in names.later
         ),
-        ("training.model", "my_nets:wide", "'my_nets:wide' is not available in this version; it has: mlp"),
     ],
 )
 def test_what_a_later_version_brings_is_refused(tmp_path, key, value, sentence):

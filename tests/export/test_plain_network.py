@@ -78,7 +78,7 @@ def test_a_network_that_was_saved_gives_what_keras_gives(tmp_path, name, head):
         np.abs(random.normal(0.3, 0.5, weight.shape)).astype(np.float32) for weight in model.get_weights()
     ]
     path = tmp_path / "model.keras"
-    save_network(network, head, weights, path)
+    save_network(network, head, 6, weights, path)
     inputs = random.normal(size=(5000, 6)).astype(np.float32)
     model.set_weights(weights)
     expected = keras.ops.convert_to_numpy(model(inputs, training=False))

@@ -9,13 +9,13 @@ import numpy as np
 from tuner.export.manifest import StudyPart
 from tuner.export.tables import finite_or_none
 from tuner.final import FinalPlan, now
-from tuner.model.network import MODELS
 from tuner.model.thresholds import choose_thresholds
 from tuner.records import Member, TrialResult
 from tuner.report.ensemble import greedy_ensemble
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.summary import StudySummary, summarise
+from tuner.trial import network_of
 
 MOST_CANDIDATES = 15
 """How many of the best trials an ensemble is chosen from."""
@@ -82,9 +82,8 @@ def plan_final(
 def results_of(study: Study, store: StudyStore, members: tuple[Member, ...]) -> dict[int, TrialResult]:
     """Return a study's ended trials by number; members whose learning rate followed their losses with curves."""
     results = store.results()
-    plan = MODELS[study.problem.model].plan
     for member in members:
-        if plan(member.params).schedule.judges:
+        if network_of(study.problem, member.params).schedule.judges:
             results[member.trial] = replace(results[member.trial], curves=store.curves(member.trial))
     return results
 

@@ -1,7 +1,7 @@
 """Checks of the keys that take a name, a name with arguments, or a function of the user's; and of the threshold."""
 
 from tuner.config.field_checks import FUNCTION, Checked, hook_name, with_arguments
-from tuner.config.names import NAMES
+from tuner.config.names import HOOK, NAMES
 from tuner.errors import shown
 from tuner.model.losses import check_loss
 from tuner.model.written import read_written
@@ -17,6 +17,14 @@ def _loss(value: object) -> object:
     return value
 
 
+def _model(value: object) -> str:
+    if isinstance(value, str) and ":" in value:
+        return hook_name(value)
+    if (problem := NAMES["training.model"].problem(value)) is not None:
+        raise ValueError(f"{problem}; or {HOOK}, such as my_models:build")
+    return str(value)
+
+
 def _threshold(value: object) -> float | str:
     if value == "tuned":
         return "tuned"
@@ -28,6 +36,7 @@ def _threshold(value: object) -> float | str:
 LOSS = Checked(
     _loss, {"anyOf": [{"enum": list(NAMES["training.loss"].now)}, FUNCTION, with_arguments("loss")]}
 )
+MODEL = Checked(_model, {"anyOf": [{"enum": list(NAMES["training.model"].now)}, FUNCTION]})
 THRESHOLD = Checked(
     _threshold,
     {"anyOf": [{"const": "tuned"}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}]},

@@ -14,18 +14,20 @@ from tuner.config.sentences import Problem
 from tuner.data.choices import balance_problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
-from tuner.errors import nearest
+from tuner.errors import TunerError, nearest
+from tuner.hooks import find_source
 from tuner.model.asked_metrics import FAMILIES, find_metric, names_for
 from tuner.model.goals import COSTS
 from tuner.model.heads import AUTO_OUTPUT, EVEN, OUTPUTS, threshold_problem
 from tuner.model.losses import LossPlan, find_loss
 from tuner.model.network import MODELS, name_problem
 from tuner.model.optimizers import CLIPS
+from tuner.model.own_model import TRAINING, is_own
 from tuner.model.written import read_written
 from tuner.records import ParamValue
 from tuner.search.grid import grid_problems
 from tuner.space.ranges import FloatParam, IntParam
-from tuner.space.space import SearchSpace, always_there
+from tuner.space.space import SearchSpace, always_there, stem
 from tuner.space.space_file import Domain
 from tuner.tasks import Task
 from tuner.yaml_lines import KeyPath
@@ -52,6 +54,11 @@ def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> I
         choose_engine(study.training.engine, study.training.model)
     except ValueError as error:
         yield ("training", "engine"), str(error)
+    if is_own(study.training.model):
+        try:
+            find_source(study.training.model, folder)
+        except TunerError as error:
+            yield ("training", "model"), str(error)
     if (package := EXTRAS.get(study.search.sampler)) is not None and find_spec(package) is None:
         way_out = f"type: pip install 'tuner[{study.search.sampler}]'"
         yield (
@@ -191,6 +198,12 @@ def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str,
         isinstance(space.parameter(name), (IntParam, FloatParam)) for name in always_there(space)
     ):
         yield ("search", "sampler"), "'cmaes' needs a number without a condition; write tpe, or search one"
+    if is_own(study.training.model) and "search_space" not in given:
+        yield (
+            ("training", "model"),
+            f"'{study.training.model}' needs a search space: write its parameters under search_space, or the path of a "
+            "file with them",
+        )
     yield from _plateau_problems(study, space)
     yield from _clip_problems(space)
     training = given.get("training")
@@ -224,8 +237,12 @@ def _clip_problems(space: SearchSpace) -> Iterator[Problem]:
 
 
 def domain_of(model: str) -> Domain:
-    """Return what a model, and preprocessing, allow in a search space."""
-    parameters = MODELS[model].parameters
+    """Return what a model, and preprocessing, allow in a search space.
+
+    A function of the user's may be given parameters of any name and any values, beside those of the training.
+    """
+    own = is_own(model)
+    parameters = TRAINING if own else MODELS[model].parameters
 
     def problem_of_name(name: str) -> str | None:
         if name in SEARCHABLE:
@@ -233,10 +250,19 @@ def domain_of(model: str) -> Domain:
         if name.startswith("preprocess."):
             known = ", ".join(SEARCHABLE)
             return f"'{name}' cannot be searched; of preprocessing there is: {known}"
-        return name_problem(name, parameters)
+        return None if own and stem(name) not in parameters else name_problem(name, parameters)
 
     def problem_of_value(name: str, value: ParamValue) -> str | None:
-        return searched_problem(name, value) if name in SEARCHABLE else parameters[name].problem(value)
+        if name in SEARCHABLE:
+            return searched_problem(name, value)
+        return parameters[name].problem(value) if name in parameters else None
 
     layered = frozenset(name for name, parameter in parameters.items() if parameter.per_layer)
-    return Domain(problem_of_name, problem_of_value, layered)
+    if not own:
+        return Domain(problem_of_name, problem_of_value, layered)
+    return Domain(
+        problem_of_name,
+        problem_of_value,
+        layered,
+        lambda name: not name.startswith("preprocess.") and name not in TRAINING,
+    )

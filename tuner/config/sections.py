@@ -121,8 +121,8 @@ class TrainingSection(Section):
     """What trains the networks of a trial's folds."""
     backend: Annotated[str, named("training.backend")] = "tensorflow"
     """What Keras computes with."""
-    model: Annotated[str, named("training.model")] = "mlp"
-    """The family of networks."""
+    model: Annotated[str, asked.MODEL] = "mlp"
+    """The family of networks; or a function of yours, module:function, that returns a Keras model."""
 
 
 class SearchSection(Section):

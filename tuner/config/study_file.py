@@ -19,6 +19,7 @@ from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest, shown
 from tuner.hooks import Hook
+from tuner.model.own_model import is_own
 from tuner.model.written import read_written
 from tuner.records import Params
 from tuner.search.url import complete_url
@@ -122,13 +123,21 @@ class StudyConfig(StudySections):
 
     @property
     def functions(self) -> tuple[Hook, ...]:
-        """The loss and the metrics that are functions of the user's."""
+        """The build function, the loss and the metrics that are the user's: their sources belong to the study."""
         written = [
             (self.training.loss, "a loss"),
             *((each, "a metric") for each in (*self.objectives, *self.metrics)),
         ]
         names = [found.python for found in (read_written(*each) for each in written) if found.python]
+        if is_own(self.training.model):
+            names.append(self.training.model)
         return tuple(Hook(name, str(self.folder)) for name in dict.fromkeys(names))
+
+    @property
+    def build(self) -> Hook | None:
+        """The user's function that builds the networks; None where tuner does."""
+        model = self.training.model
+        return Hook(model, str(self.folder)) if is_own(model) else None
 
     @staticmethod
     def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -84,6 +84,11 @@ class DateBlock:
         """Return ``<column> year``, ``<column> month sine`` and ``... cosine``, or ``<column> partofday=night``."""
         return tuple(f"{name} {part}{end}" for name, part in self.pairs() for end in self._endings(part))
 
+    def widths(self) -> tuple[int, ...]:
+        """Return how many inputs each column becomes."""
+        lengths = [(name, len(self._endings(part))) for name, part in self.pairs()]
+        return tuple(sum(n for name, n in lengths if name == column.name) for column in self.columns)
+
     def groups(self) -> tuple[int, ...]:
         """Return one category for the named values of a part, -1 for numbers."""
         return tuple(

@@ -6,6 +6,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from tuner.engines.base import Engine
+from tuner.model.own_model import is_own
 
 ENGINES: Mapping[str, str] = MappingProxyType(
     {
@@ -42,9 +43,8 @@ def choose_engine(wanted: str, model: str) -> EngineChoice:
     Raises:
         ValueError: the wanted engine cannot train such networks; the message says why.
     """
-    obstacle = (
-        None if model in STACKED_MODELS else f"the folds of a '{model}' cannot be trained as one program"
-    )
+    kind = f"model of your own ('{model}')" if is_own(model) else f"'{model}'"
+    obstacle = None if model in STACKED_MODELS else f"the folds of a {kind} cannot be trained as one program"
     if wanted == "keras":
         return EngineChoice("keras", "as the study file asks; folds one after the other")
     if obstacle is None:

@@ -10,6 +10,7 @@ from tuner.engines.augment import mixed, noisy
 from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, row_order
 from tuner.engines.dropout import drop_threshold, dropout_mask
 from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
+from tuner.engines.own_model import prepare_own
 from tuner.engines.row_losses import row_loss as make_row_loss
 from tuner.engines.runtime import load_tensorflow
 from tuner.model.augment import NO_AUGMENT, Augment
@@ -24,7 +25,7 @@ import keras  # noqa: E402  (after the settings above)
 _PREDICT_ROWS = 16_384  # rows of one prediction: bounds its memory on a large table
 
 State = list[Any]
-"""A fold's weights as ``get_weights`` orders them, then its optimizer's variables."""
+"""A fold's ``TrainingModel.variables``, then its optimizer's."""
 
 
 class KerasEngine:
@@ -45,7 +46,7 @@ class KerasEngine:
     ) -> Generator[Epoch]:
         """Yield the folds' state after each epoch; see ``Engine``."""
         n_inputs = folds[0].train.inputs.shape[1]
-        model = build_training_model(network, head, n_inputs)
+        model, starts, head = _model_and_starts(network, head, n_inputs, len(folds), seed)
         optimizer = build_optimizer(network.optimizer)
         optimizer.build(model.fit.trainable_variables)
         row_loss = make_row_loss(plan_loss(loss), head)
@@ -54,10 +55,7 @@ class KerasEngine:
         batches = np.array([-(-len(fold.train) // batch_size) for fold in folds])
         rates = Rates(network.schedule, network.optimizer.learning_rate, epochs, batches)
         slots = [tf.convert_to_tensor(variable.value) for variable in optimizer.variables]
-        states = [
-            [*map(tf.constant, initial_weights(network, head, n_inputs, seed=seed, fold=number)), *slots]
-            for number in range(len(folds))
-        ]
+        states = [[*map(tf.constant, start), *slots] for start in starts]
         data = [_TensorFold(fold) for fold in folds]
         specs = (_specs(states[0]), *(_specs(part, any_rows=True) for part in data[0].train))
         vary = _augmentation(network.augment, len(folds), batch_size, seed)
@@ -92,8 +90,19 @@ class KerasEngine:
                 val_loss=val_loss,
                 scored=np.concatenate([outputs for outputs, _ in scored]),
                 watched=np.concatenate([outputs for outputs, _ in watched]),
-                weights=partial(_weights, states, len(model.fit.weights)),
+                weights=partial(_weights, states, model.n_weights),
             )
+
+
+def _model_and_starts(
+    network: Network, head: Head, n_inputs: int, n_folds: int, seed: int
+) -> tuple[TrainingModel, Sequence[list[np.ndarray]], Head]:
+    """Return a model that all folds share, what its variables begin with in each, and the end that a loss reads."""
+    if network.own is not None:
+        own = prepare_own(network.own, head, n_inputs, n_folds=n_folds, seed=seed)
+        return own.model, own.starts, own.head
+    starts = [initial_weights(network, head, n_inputs, seed=seed, fold=number) for number in range(n_folds)]
+    return build_training_model(network, head, n_inputs), starts, head
 
 
 class _TensorFold:
@@ -167,7 +176,7 @@ def _epoch_function(
 
     The loop over batches ends at the first batch whose loss is not finite, and the sum then is not finite either.
     """
-    variables = [*model.fit.weights, *optimizer.variables]
+    variables = [*model.variables, *optimizer.variables]
 
     def masks(step: Any, fold: Any, n_rows: Any) -> list[Any]:
         drawn = []
@@ -185,7 +194,10 @@ def _epoch_function(
             summed = tf.reduce_sum(row_loss(target, logits) * weight)
             objective = tf.add_n([summed / tf.cast(n_rows, tf.float32), *model.fit.losses])
         trainable = model.fit.trainable_variables
-        optimizer.apply(tape.gradient(objective, [variable.value for variable in trainable]), trainable)
+        values = [variable.value for variable in trainable]
+        # Of a model of the user's, not every weight need have a part in the outputs.
+        slopes = tape.gradient(objective, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        optimizer.apply(slopes, trainable)
         return summed
 
     def run_epoch(
@@ -226,7 +238,7 @@ def _predict_function(
     activation = keras.activations.get(head.activation)
 
     def run(state: State, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
-        _put(model.predict.weights, state[: len(model.predict.weights)])
+        _put(model.variables, state[: len(model.variables)])
         logits = model.predict(inputs, training=False)
         return activation(logits), tf.reduce_sum(row_loss(target, logits) * weight)
 

@@ -1,6 +1,7 @@
 """A plan of a network as ordinary Keras models, and the weights that its training starts from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +26,16 @@ class TrainingModel:
             n_units), 0 for a dropped unit and 1 / (1 - rate) for a kept one: whoever trains owns the randomness.
         predict: from inputs to logits.
         dropouts: (rate, n_units, layer) of each mask, in order.
+        variables: all that training changes in them: the weights as ``get_weights`` orders them, then the seeds of
+            layers that draw.
+        n_weights: how many of the variables are weights.
     """
 
     fit: keras.Model
     predict: keras.Model
     dropouts: tuple[tuple[float, int, int], ...]
+    variables: tuple[Any, ...]
+    n_weights: int
 
 
 def build_training_model(network: Network, head: Head, n_inputs: int) -> TrainingModel:
@@ -54,10 +60,13 @@ def build_training_model(network: Network, head: Head, n_inputs: int) -> Trainin
         kernel_regularizer=_penalty(network),
         name="output",
     )
+    trained = keras.Model([inputs, *masks], output(fit))
     return TrainingModel(
-        fit=keras.Model([inputs, *masks], output(fit)),
+        fit=trained,
         predict=keras.Model(inputs, output(predict)),
         dropouts=tuple(dropouts),
+        variables=tuple(trained.weights),
+        n_weights=len(trained.weights),
     )
 
 

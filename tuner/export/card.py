@@ -57,6 +57,11 @@ def _head(manifest: Manifest) -> Iterator[str]:
     bounds = _BOUNDS.get(manifest.output, "")
     yield f"A model for tables, made by tuner. It predicts **{listed}**: {_WORDS[manifest.task]}{bounds}."
     yield f"It is {_KINDS[manifest.kind]}.\n"
+    if manifest.own:
+        yield (
+            f"A network is what the function {plain(manifest.model)} of the study builds. Keras computes it, so to "
+            "predict loads TensorFlow; a file with layers of the user's own needs their module to be imported first.\n"
+        )
     if manifest.classes:
         listed = ", ".join(map(plain, manifest.classes[:MOST_LISTED]))
         more = (

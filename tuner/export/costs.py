@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tuner.export.own_file import KerasNetwork
 from tuner.export.plain_network import Activate, Dense, PlainNetwork, Step, normalise
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
 from tuner.model.heads import Head
@@ -33,17 +34,31 @@ def weighed(blank: TrialResult, goals: Goals, network: Network, n_inputs: int, h
 
 def costs_of(goals: Goals, network: Network, n_inputs: int, head: Head) -> dict[str, float]:
     """Return what a network costs, by the names in ``COSTS``; its latency only where the goals ask for it."""
-    costs = {PARAMETERS: float(count_parameters(network, n_inputs, head))}
+    costs = {PARAMETERS: float(count_weights(network, n_inputs, head))}
     if goals.needs_latency:
         costs[LATENCY] = latency_ms(network, n_inputs, head)
     return costs
 
 
+def count_weights(network: Network, n_inputs: int, head: Head) -> int:
+    """Return how many trainable weights a network has; one of the user's is built for that, which loads TensorFlow.
+
+    Raises:
+        TunerError: the user's function fails.
+    """
+    if network.own is None:
+        return count_parameters(network, n_inputs, head)
+    from tuner.engines.own_model import count_own
+
+    return count_own(network.own, head, n_inputs)
+
+
 def latency_ms(network: Network, n_inputs: int, head: Head) -> float:
     """Return the median milliseconds in which a network predicts one row.
 
-    What is measured is the network alone, as an exported model computes it (NumPy, no TensorFlow), without the
-    preparation of the row. Two measurements differ by some percent, and by more on a busy machine.
+    What is measured is the network alone, as an exported model computes it (NumPy, no TensorFlow; Keras for a model of
+    the user's), without the preparation of the row. Two measurements differ by some percent, and by more on a busy
+    machine.
 
     Args:
         network: its plan.
@@ -65,8 +80,12 @@ def latency_ms(network: Network, n_inputs: int, head: Head) -> float:
     return float(np.median(seconds)) * 1000
 
 
-def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwork:
+def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwork | KerasNetwork:
     """Return a network as an exported model computes it, with weights that mean nothing."""
+    if network.own is not None:
+        from tuner.engines.own_model import build_own
+
+        return KerasNetwork(build_own(network.own, head, n_inputs, seed=0).model)
     random = np.random.default_rng(0)
     steps: list[Step] = []
     width = n_inputs

@@ -1,7 +1,8 @@
 """A model folder: written as a whole, and loaded without its study, without MLflow, without a network.
 
 ``load_model("model").predict(frame)`` is all that a user needs. Nothing in a folder is run: its JSON is validated, and
-of its Keras files only the weights and sizes of plain layers are read (``keras_files.read_network``).
+of its Keras files only the weights and sizes of plain layers are read (``keras_files.read_network``). A network that a
+user's function built is opened by Keras in its safe mode (``own_file.read_own``).
 """
 
 import re
@@ -19,6 +20,7 @@ from tuner.data.preprocess import Preprocessor, TargetScaler
 from tuner.errors import DataError, TunerError
 from tuner.export.keras_files import open_keras, read_network
 from tuner.export.manifest import MANIFEST, Manifest, NetworkPart, read_manifest, read_part
+from tuner.export.own_file import KerasNetwork, read_own
 from tuner.export.plain_network import PlainNetwork
 from tuner.export.preprocess_json import PreprocessFile, from_file
 from tuner.export.tables import read_columns, to_table
@@ -44,7 +46,7 @@ class Branch:
     part: NetworkPart
     preprocessor: Preprocessor
     target_scaler: TargetScaler | None
-    network: PlainNetwork
+    network: PlainNetwork | KerasNetwork
 
 
 class SavedModel:
@@ -134,7 +136,8 @@ def load_model(folder: str | Path) -> SavedModel:
             _check_target(target_scaler, manifest)
         except (ValueError, DataError) as error:
             raise TunerError(f"{path}: {error}; the folder is damaged: export it again") from None
-        network = read_network(place / part.keras, preprocessor.n_inputs, manifest.head)
+        read = read_own if manifest.own else read_network
+        network = read(place / part.keras, preprocessor.n_inputs, manifest.head)
         branches.append(Branch(part, preprocessor, target_scaler, network))
     return SavedModel(place, manifest, tuple(branches))
 

@@ -52,18 +52,25 @@ NAMING = frozenset({"class_name", "module", "registered_name"})
 """Keys that say what Keras is to make of a part of a configuration."""
 
 
-def save_network(network: Network, head: Head, weights: Sequence[np.ndarray], path: Path) -> None:
+def save_network(
+    network: Network, head: Head, n_inputs: int, weights: Sequence[np.ndarray], path: Path
+) -> None:
     """Write a trained network as the Keras model that a user would write.
 
     Args:
         network: its plan.
         head: its end.
+        n_inputs: the columns that it reads.
         weights: as ``Epoch.weights`` gives them.
         path: a file ending with ``.keras``.
     """
     from tuner.engines.keras_model import build_keras_model
+    from tuner.engines.own_model import build_own
 
-    model = build_keras_model(network, head, len(weights[0]))
+    if network.own is None:
+        model = build_keras_model(network, head, n_inputs)
+    else:
+        model = build_own(network.own, head, n_inputs, seed=0).model
     model.set_weights(list(weights))
     with warnings.catch_warnings():
         # TensorFlow 2.21 does not know NumPy 2's way to ask for a copy, and makes one.
@@ -98,21 +105,27 @@ def read_network(path: Path, n_inputs: int, head: Head) -> PlainNetwork:
         TunerError: names what was found.
     """
     try:
-        parts = _parts(path)
+        parts = archive_parts(path)
         config = json.loads(parts["config.json"])
         _check_classes(config)
         steps = list(_steps(config, read_weights(parts["model.weights.h5"]), n_inputs, head))
     except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
-        raise _refused(path, f"not a whole Keras file: {error}") from None
+        raise refused(path, f"not a whole Keras file: {error}") from None
     except ValueError as error:
-        raise _refused(path, str(error)) from None
+        raise refused(path, str(error)) from None
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError) as error:
-        raise _refused(path, f"its parts have another form: {type(error).__name__}: {error}") from None
+        raise refused(path, f"its parts have another form: {type(error).__name__}: {error}") from None
     return PlainNetwork(tuple(steps))
 
 
-def _parts(path: Path) -> dict[str, bytes]:
-    """Return the archive's members, which Keras stores as they are: nothing can swell."""
+def archive_parts(path: Path) -> dict[str, bytes]:
+    """Return the archive's members, which Keras stores as they are: nothing can swell.
+
+    Raises:
+        ValueError: it has other members, or they are stored otherwise.
+        zipfile.BadZipFile: it is no archive.
+        OSError: it cannot be read.
+    """
     if not path.is_file():
         raise ValueError("is missing")
     with zipfile.ZipFile(path) as archive:
@@ -203,5 +216,6 @@ def _history(layer: dict[str, Any]) -> str:
     return str(argument["config"]["keras_history"][0])
 
 
-def _refused(path: Path, found: str) -> TunerError:
+def refused(path: Path, found: str) -> TunerError:
+    """Return the error for a Keras file that is not as it should be."""
     return TunerError(f"{path}: {found}; the file is damaged or not tuner's: export the model again")

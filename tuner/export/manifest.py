@@ -15,6 +15,7 @@ from tuner.errors import TunerError
 from tuner.export.kinds import EXPORTS
 from tuner.export.preprocess_json import Part
 from tuner.model.heads import AUTO_OUTPUT, EVEN, OUTPUTS, Head, make_head
+from tuner.model.own_model import is_own
 from tuner.records import ParamValue
 from tuner.tasks import Task
 
@@ -123,6 +124,7 @@ class Manifest(Part):
     target_names: Annotated[tuple[str, ...], Field(min_length=1)]
     classes: tuple[str, ...]
     output: str = AUTO_OUTPUT
+    model: Annotated[str, Field(max_length=200)] = "mlp"
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)] = EVEN
     columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
     trials: Annotated[tuple[TrialPart, ...], Field(min_length=1)]
@@ -151,6 +153,11 @@ class Manifest(Part):
         if len({column.name for column in self.columns}) != len(self.columns):
             raise ValueError("columns: a name is there twice")
         return self
+
+    @property
+    def own(self) -> bool:
+        """Whether a function of the user's built the networks."""
+        return is_own(self.model)
 
     @property
     def head(self) -> Head:

@@ -14,6 +14,9 @@ from tuner.tracking.tracker import ModelCard
 REQUIRED = ("numpy", "pandas", "scikit-learn", "pydantic", "h5py", "mlflow")
 """What predicting needs beside tuner itself, which is installed where the model is served."""
 
+KERAS = ("tensorflow", "keras")
+"""What a network of the user's own needs beside."""
+
 EXAMPLE_ROWS = 3
 """How many rows of the table go with a model as an example."""
 
@@ -48,7 +51,9 @@ def served_model(folder: Path, dataset: Dataset) -> ModelCard:
         example=tuple(
             {str(name): value for name, value in row.items()} for row in example.to_dict("records")
         ),
-        requirements=tuple(f"{name}=={version(name)}" for name in REQUIRED),
+        requirements=tuple(
+            f"{name}=={version(name)}" for name in (*REQUIRED, *(KERAS if model.manifest.own else ()))
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """The weights in a Keras file: plain float32 arrays inside one HDF5 file, and nothing that leads out of it."""
 
 import io
+from collections.abc import Collection
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,13 @@ MOST_PARTS = 10_000
 
 DEEPEST = 4
 """Levels of groups; Keras makes three."""
+
+
+FLOATS = (np.dtype(np.float32),)
+"""The type of the weights of a plain network."""
+
+NUMBERS = tuple(map(np.dtype, ("float32", "float64", "float16", "int32", "int64", "uint32", "uint8", "bool")))
+"""The types of what layers of Keras keep: weights, counts, and the seeds of those that draw."""
 
 
 class Weights:
@@ -42,11 +50,15 @@ class Weights:
         return array
 
 
-def read_weights(content: bytes) -> Weights:
+def read_weights(content: bytes, kinds: Collection[np.dtype] = FLOATS) -> Weights:
     """Read all arrays of an HDF5 file of any origin.
 
+    Args:
+        content: the file.
+        kinds: the types that an array may have.
+
     Raises:
-        ValueError: it holds links, compressed, virtual or external arrays, other types than float32, or arrays that
+        ValueError: it holds links, compressed, virtual or external arrays, other types, or arrays that
             are said to be larger than the file.
         OSError: it is no HDF5 file, or damaged.
     """
@@ -67,7 +79,7 @@ def read_weights(content: bytes) -> Weights:
             if isinstance(part, h5py.Group):
                 read(f"{place}{name}/", part)
                 continue
-            total += _check_plain(part, f"{place}{name}")
+            total += _check_plain(part, f"{place}{name}", kinds)
             if total > len(content):
                 raise ValueError("its weights are said to be larger than the file")
             arrays[f"{place}{name}"] = part[()]
@@ -77,11 +89,11 @@ def read_weights(content: bytes) -> Weights:
     return Weights(arrays)
 
 
-def _check_plain(part: Any, place: str) -> int:
+def _check_plain(part: Any, place: str, kinds: Collection[np.dtype]) -> int:
     """Return an array's size in bytes, all of which must lie in the file as they are."""
     import h5py
 
-    plain = isinstance(part, h5py.Dataset) and part.dtype == np.dtype(np.float32)
+    plain = isinstance(part, h5py.Dataset) and part.dtype in kinds
     if not plain or part.external is not None or part.is_virtual or part.chunks is not None:
         raise ValueError(f"weights '{place}' are not plain 32-bit numbers inside the file")
     if part.id.get_storage_size() < part.nbytes:

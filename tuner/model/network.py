@@ -10,6 +10,7 @@ from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.heads import Head
 from tuner.model.mlp_parameters import AFTER, BEFORE, PARAMETERS
 from tuner.model.optimizers import OptimizerPlan, plan_optimizer
+from tuner.model.own_model import TRAINING, OwnModel
 from tuner.model.parameters import Parameter
 from tuner.model.schedules import CONSTANT, SchedulePlan, plan_schedule
 from tuner.records import Params, ParamValue
@@ -96,6 +97,7 @@ class Network:
             section 5.1); 0 for any.
         schedule: how the learning rate changes in training.
         augment: how training batches are varied.
+        own: what a function of the user's builds it from; there are then no layers, and no penalties but its own.
     """
 
     layers: tuple[Layer, ...]
@@ -107,6 +109,7 @@ class Network:
     max_norm: float = 0.0
     schedule: SchedulePlan = CONSTANT
     augment: Augment = NO_AUGMENT
+    own: OwnModel | None = None
 
     @property
     def structure(self) -> Structure:
@@ -147,12 +150,28 @@ def plan_network(params: Params) -> Network:
         l1=float(_value(params, "l1")),
         l2=float(_value(params, "l2")),
         optimizer=plan_optimizer(str(_value(params, "optimizer")), params),
-        batch_size=ALL_ROWS if (rows := _value(params, "batch_size")) == "all" else int(rows),
+        batch_size=_batch_size(params),
         initializer=str(_value(params, "initializer")),
         max_norm=float(_value(params, "max_norm")),
-        schedule=plan_schedule(
-            str(_value(params, "schedule")), int(_value(params, "schedule_warmup")), params
-        ),
+        schedule=_schedule(params),
+    )
+
+
+def plan_own_network(own: OwnModel, params: Params) -> Network:
+    """Return the network that a function of the user's builds, trained as a trial's parameters describe.
+
+    Raises:
+        TunerError: a value outside its domain, or values that do not go together, among those of the training.
+    """
+    _check({name: value for name, value in params.items() if name in TRAINING}, TRAINING)
+    return Network(
+        layers=(),
+        l1=0.0,
+        l2=0.0,
+        optimizer=plan_optimizer(str(_value(params, "optimizer")), params),
+        batch_size=_batch_size(params),
+        schedule=_schedule(params),
+        own=own,
     )
 
 
@@ -207,6 +226,15 @@ MODELS: Mapping[str, Model] = MappingProxyType({"mlp": Model(PARAMETERS, plan_ne
 def _place(batch_norm: ParamValue) -> str | None:
     """Return where layers are normalised, by the parameter's value."""
     return (BEFORE if batch_norm else None) if isinstance(batch_norm, bool) else str(batch_norm)
+
+
+def _batch_size(params: Params) -> int:
+    rows = _value(params, "batch_size")
+    return ALL_ROWS if rows == "all" else int(rows)
+
+
+def _schedule(params: Params) -> SchedulePlan:
+    return plan_schedule(str(_value(params, "schedule")), int(_value(params, "schedule_warmup")), params)
 
 
 def _check(params: Params, parameters: Mapping[str, Parameter]) -> None:

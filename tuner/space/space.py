@@ -5,7 +5,7 @@ It knows nothing of the file it was read from, of networks or of a sampler: whoe
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +48,13 @@ class SearchSpace:
         """Return the default configuration, trial 0 of every study."""
         return self._resolve(lambda name, param: param.usual)
 
-    def smallest(self) -> dict[str, ParamValue]:
-        """Return the configuration with the fewest layers and neurons, else the default."""
-        return self._resolve(lambda name, param: param.smallest if stem(name) in SIZES else param.usual)
+    def smallest(self, sizes: Collection[str] = SIZES) -> dict[str, ParamValue]:
+        """Return the configuration with the fewest layers and neurons, or least of other sizes, else the default."""
+        return self._resolve(lambda name, param: param.smallest if stem(name) in sizes else param.usual)
 
-    def largest(self) -> dict[str, ParamValue]:
-        """Return the configuration with the most layers and neurons, else the default."""
-        return self._resolve(lambda name, param: param.largest if stem(name) in SIZES else param.usual)
+    def largest(self, sizes: Collection[str] = SIZES) -> dict[str, ParamValue]:
+        """Return the configuration with the most layers and neurons, or of other sizes, else the default."""
+        return self._resolve(lambda name, param: param.largest if stem(name) in sizes else param.usual)
 
     def complete(self, given: Params) -> dict[str, ParamValue]:
         """Return the configuration with the given values and defaults for the rest.

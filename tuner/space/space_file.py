@@ -31,11 +31,13 @@ class Domain:
         name_problem: why there is no such parameter, or None.
         value_problem: why a parameter (first argument) cannot have a value (second argument), or None.
         layered: the parameters that may differ from layer to layer.
+        owned: whether a parameter belongs to a function of the user's, which may want it for each layer.
     """
 
     name_problem: Callable[[str], str | None]
     value_problem: Callable[[str, ParamValue], str | None]
     layered: frozenset[str]
+    owned: Callable[[str], bool] = lambda name: False
 
 
 def spaces_folder() -> Path:
@@ -237,7 +239,7 @@ class _SpaceReader:
         per_layer, base = _per_layer(raw), stem(name)
         if per_layer and base != name:
             self.tell((name, "per"), f"'{name}' is the value of one layer already")
-        elif per_layer and base not in self.domain.layered:
+        elif per_layer and base not in self.domain.layered and not self.domain.owned(base):
             named = ", ".join(sorted(self.domain.layered))
             self.tell(
                 (name, "per"), f"'{name}' is one value for the whole network; by layer there are: {named}"
