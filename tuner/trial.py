@@ -27,7 +27,7 @@ from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.losses import LOSSES
 from tuner.model.metrics import METRICS
-from tuner.model.network import MODELS, Network, count_parameters
+from tuner.model.network import MODELS, Network, count_parameters, embed
 from tuner.records import Params, Reason, State, TrialResult
 from tuner.refine import refine
 from tuner.search.pruning import Bar
@@ -158,7 +158,9 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
 def network_of(problem: Problem, params: Params) -> Network:
     """Return the plan of a trial's networks, and of how their batches are varied."""
     augment = replace(problem.augment, **_own(params, "preprocess.augment."))
-    return replace(MODELS[problem.model].plan(params), augment=augment)
+    network = replace(MODELS[problem.model].plan(params), augment=augment)
+    tables = Preprocessor(problem.dataset.columns, plan_of(problem, params), problem.seed).tables
+    return embed(network, params, tables)
 
 
 def _own(params: Params, prefix: str, but: str = "\0") -> dict[str, Any]:

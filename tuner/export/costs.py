@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.export.plain_network import ACTIVATIONS, Dense, PlainNetwork, Step, normalise
+from tuner.export.plain_network import ACTIVATIONS, Dense, LookUp, PlainNetwork, Step, normalise
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.network import Network, count_parameters
@@ -69,7 +69,9 @@ def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwor
     """Return a network as an exported model computes it, with weights that mean nothing."""
     random = np.random.default_rng(0)
     steps: list[Step] = []
-    width = n_inputs
+    width = network.width(n_inputs)
+    if network.embeddings:
+        steps.append(LookUp([np.zeros((table.rows, table.size), np.float32) for table in network.embeddings]))
 
     def dense(units: int, *, bias: bool) -> Dense:
         kernel = random.uniform(-0.1, 0.1, (width, units)).astype(np.float32)

@@ -134,7 +134,8 @@ def load_model(folder: str | Path) -> SavedModel:
             _check_target(target_scaler, manifest)
         except (ValueError, DataError) as error:
             raise TunerError(f"{path}: {error}; the folder is damaged: export it again") from None
-        network = read_network(place / part.keras, preprocessor.n_inputs, manifest.head)
+        tables = preprocessor.tables
+        network = read_network(place / part.keras, preprocessor.n_inputs, manifest.head, tables)
         branches.append(Branch(part, preprocessor, target_scaler, network))
     return SavedModel(place, manifest, tuple(branches))
 
