@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 from tuner.engines.runtime import load_tensorflow
 from tuner.export import plain_network
 from tuner.export.keras_files import open_keras, read_network, save_network
-from tuner.model.heads import OUTPUTS, make_head
+from tuner.model.heads import OUTPUTS, Head, make_head
 from tuner.model.mlp_parameters import ACTIVATIONS
-from tuner.model.network import plan_network
+from tuner.model.network import Network, embed, plan_network
 from tuner.tasks import Task
 
 load_tensorflow()
