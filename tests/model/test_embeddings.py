@@ -16,8 +16,9 @@ from tuner.model.network import embed, plan_network
         (100, 1, 21),
         (10_000, 1, 50),
         (10_000, 2, 100),
-    ]
-    + [(10, 0.5, 3), (2, 0.01, 1)],
+        (10, 0.5, 3),
+        (2, 0.01, 1),
+    ],
 )
 def test_a_vector_grows_with_the_number_of_categories(n_categories, scale, size):
     assert plan_embeddings([n_categories + 1], scale) == (Embedding(n_categories + 1, size),)
