@@ -1,6 +1,7 @@
 """Studies of several objectives with bounds, from the study file to the report."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.small import SPACE, config_of, study_of, task_of
 from tests.test_run import runs_of, without_seconds
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.constraints import check_bounds, count_kept, obstacle_of, random_configurations
-from tuner.driver import make_task
+from tuner.driver import make_bars, make_task
 from tuner.errors import TunerError
 from tuner.executors.in_process import InProcess
 from tuner.growth import check_continues
@@ -30,7 +31,7 @@ from tuner.run import Opened, run_study
 from tuner.search.pruning import Told
 from tuner.search.sampling import Sampling
 from tuner.search.storage import StudyStore
-from tuner.study import open_study
+from tuner.study import Study, open_study
 from tuner.summary import StudySummary, read_summary
 from tuner.trial import TrialTask, evaluate, parameters_of
 from tuner.verify import verify_trial
@@ -223,12 +224,18 @@ def test_a_small_network_is_judged_against_the_small_ones(tmp_path) -> None:
     params = {"layers": 1, "neurons": 3, "learning_rate": 0.01, "batch_size": 32}
     size = parameters_of(study.problem, params)
     curves = np.linspace(0.5, 0.9, 6)[:, None] * np.ones(5)
-    large = {n: Told(n, True, curves[n], None, size + 1) for n in range(6)}
-    small = {n: Told(n, True, curves[n], None, size) for n in range(6)}
-    assert make_task(study, 8, params, large).bar.heights == {}
-    assert make_task(study, 8, params, small).bar.heights == {3: pytest.approx(curves[4, 0])}
+    large = [Told(n, True, curves[n], None, size + 1) for n in range(6)]
+    small = [Told(n, True, curves[n], None, size) for n in range(6)]
     one = study_of(tmp_path, **{**KEYS, "constraints": "none", "objective": "roc_auc"})
-    assert make_task(one, 8, params, large).bar.heights == {3: pytest.approx(curves[4, 0])}
+
+    def heights(study: Study, told: Sequence[Told]) -> Mapping[int, float]:
+        bars = make_bars(study)
+        bars.see(told)
+        return make_task(study, bars, 8, params).bar.heights
+
+    assert heights(study, large) == {}
+    assert heights(study, small) == {3: pytest.approx(curves[4, 0])}
+    assert heights(one, large) == {3: pytest.approx(curves[4, 0])}
 
 
 def test_what_keeps_a_bound_is_counted_before_any_training(tmp_path) -> None:

@@ -8,21 +8,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cluster import descendants, ray_cluster
 from tests.command import read_until, start_tune, tune
 from tests.small import write_study
-from tuner.config.study_file import load_config
-from tuner.executors.local import LocalWorkers
-from tuner.final import FinalPlan, Trained
-from tuner.records import TrialResult
-from tuner.run import run_study
 from tuner.tracking.mlflow_store import connect, sqlite_uri
-from tuner.trial import Problem, TrialTask
 
 pytestmark = pytest.mark.slow
 
@@ -101,34 +95,30 @@ def one_run_a_trial(shown: dict[str, Any]) -> tuple[list[str], dict[int, list[st
     return ["FINISHED"], {trial["number"]: [STATUS[trial["state"]]] for trial in shown["trials"]}
 
 
-class AllAtOnce:
-    """Workers that all start with the first trial, whether they pay for it or not; so short a study would call none."""
-
-    def __init__(self, engine: str, workers: int) -> None:
-        self._workers = LocalWorkers(engine, workers=workers)
-        self._workers._orders.began(load_seconds=0.0)
-        self.slots = self._workers.slots
-        self.n_processes = 0
-
-    def submit(self, task: TrialTask) -> Future[TrialResult]:
-        return self._workers.submit(task)
-
-    def finish(self, problem: Problem, plan: FinalPlan) -> Future[Trained]:
-        return self._workers.finish(problem, plan)
-
-    def close(self) -> None:
-        self.n_processes = len(self._workers.pids)
-        self._workers.close()
-
-
 def test_the_table_is_the_same_for_four_workers(begin, once):
     path = write_study(begin("workers"), **STUDY)
-    config = load_config(path)
-    executor = AllAtOnce(config.engine.name, workers=4)
-    for _ in run_study(config, executor=executor):
-        pass
-    assert executor.n_processes == 4
+    with start_tune("run", path, "--workers", 4) as process:
+        assert wait_for(lambda: len(children(process.pid)) == 4)
+        said, _ = process.communicate()
+    assert process.returncode == 0, said
     assert table(path) == once
+
+
+def test_the_table_is_the_same_on_a_ray_cluster_that_loses_the_node_at_work(begin, once, monkeypatch):
+    path = write_study(begin("ray"), **STUDY)
+    with ray_cluster(monkeypatch) as nodes:
+        lost = nodes.add()
+        with start_tune("run", path, "--executor", "ray") as process:
+            said = read_until(process, "trial 2 ")
+            another = nodes.add()
+            nodes.kill(lost)
+            said += process.communicate()[0]
+        assert process.returncode == 0, said
+        assert wait_for(lambda: not any(map(children, descendants(another.pid)))), (
+            "a worker outlived its driver"
+        )
+    assert table(path) == once
+    assert mlflow_of(path) == one_run_a_trial(once)
 
 
 def test_the_table_is_the_same_if_driver_and_workers_are_killed_at_random_moments(begin, once):

@@ -14,7 +14,7 @@ from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
-from tuner.study import Study, open_study
+from tuner.study import Study, check_loss_runs, open_study
 from tuner.tracking.mlflow_store import check_reachable
 from tuner.trial import network_of, prepare
 
@@ -71,6 +71,7 @@ def check_study(config: StudyConfig) -> CheckReport:
             check_continues(study, store.header(), tried)
     uri, _ = tracking_place(config)
     check_reachable(uri, experiment_name(config))
+    check_loss_runs(study)
     notes = check_bounds(study)
     kept = count_kept(study) if study.problem.goals.bounds else None
     ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))

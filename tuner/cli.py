@@ -10,6 +10,7 @@ import typer
 
 from tuner.completion import study_files
 from tuner.errors import TunerError
+from tuner.executors.kinds import Kind
 from tuner.interrupts import INTERRUPTED
 
 # Looking for pydantic's plugins among all that is installed would take a tenth of a command's start.
@@ -90,10 +91,14 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that train, up to search.window of them; default: a core each. The result is the same.",
+            help="Processes that train, up to search.window of them; default: as many as cores (or, with Ray, the "
+            "cluster) have room for. The result is the same.",
         ),
     ] = None,
-    executor: Annotated[str, typer.Option(help="Where trials run; this version has local.")] = "local",
+    executor: Annotated[
+        Kind,
+        typer.Option(help="Where trials run: processes of this machine, or the Ray cluster at RAY_ADDRESS."),
+    ] = Kind.LOCAL,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; the old study is kept under a dated name.")
     ] = False,
@@ -107,29 +112,23 @@ def run(
 ) -> None:
     """Search, or continue a search that is unfinished."""
     from tuner.config.study_file import load_config
-    from tuner.options import check_executor, choose_workers, idle_workers, parse_timeout
+    from tuner.options import idle_workers, parse_timeout
 
-    check_executor(executor)
     seconds = parse_timeout(timeout)
     config = load_config(study)
     idle = idle_workers(workers, config.search.window)
     if idle is not None and not quiet:
         typer.echo(idle, err=True)
 
-    from tuner.executors.executor import Limits
-    from tuner.executors.local import LocalWorkers
+    from tuner.executors.choice import EXECUTORS
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    local = LocalWorkers(
-        config.engine.name,
-        workers=choose_workers(workers, config.search.window),
-        limits=Limits(config.search.trial_timeout, config.search.trial_memory),
-    )
+    crew = EXECUTORS[executor](config, workers)
 
     from tuner.run import run_study
     from tuner.view.display import show_run
 
-    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=local)
+    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=crew)
     closed = show_run(events, config, quiet=quiet)
     if closed.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -199,10 +198,10 @@ def verify(
 
     config = load_config(study)
 
-    from tuner.executors.local import LocalWorkers
+    from tuner.executors.choice import one_worker
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorkers(config.engine.name)
+    worker = one_worker(config)
 
     from tuner.verify import verify_trial
     from tuner.view.verification import show_verified
@@ -232,10 +231,10 @@ def export(
 
     config = load_config(study)
 
-    from tuner.executors.local import LocalWorkers
+    from tuner.executors.choice import one_worker
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorkers(config.engine.name)
+    worker = one_worker(config)
 
     from tuner.conclude.exported import export_study
     from tuner.view.final import show_exported

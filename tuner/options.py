@@ -2,17 +2,6 @@
 
 from tuner.config.field_checks import timeout_seconds
 from tuner.errors import TunerError
-from tuner.executors.machine import usable_cores
-
-
-def choose_workers(workers: int | None, window: int) -> int:
-    """Return how many processes train at the same time; more than there are trials in flight would have nothing to do.
-
-    Args:
-        workers: the option, at least 1; None where it was not given.
-        window: the study's trials in flight.
-    """
-    return min(workers or usable_cores(), window)
 
 
 def idle_workers(workers: int | None, window: int) -> str | None:
@@ -22,18 +11,6 @@ def idle_workers(workers: int | None, window: int) -> str | None:
     return (
         f"--workers {workers}: {window} train, since the study has {window} trials in flight (search.window)"
     )
-
-
-def check_executor(executor: str) -> None:
-    """Refuse an executor that this version does not have.
-
-    Raises:
-        TunerError: another one than ``local``.
-    """
-    if executor == "ray":
-        raise TunerError("--executor ray: not available in this version; it has: local")
-    if executor != "local":
-        raise TunerError(f"--executor {executor}: unknown; this version has: local")
 
 
 def parse_timeout(timeout: str | None) -> float | None:

@@ -17,7 +17,6 @@ from tuner.executors.in_process import InProcess
 from tuner.final import now
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
-from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification
 from tuner.search.storage import Header, StudyStore
 from tuner.search.verification import write_verification
@@ -272,7 +271,7 @@ def _tolerances(study: Study, recorded: TrialResult) -> tuple[float, ...]:
     """
     if not recorded.fold_values:
         return ()
-    labels = METRICS[study.objective].needs == "labels"
+    labels = study.problem.metric(study.objective).needs == "labels"
     return tuple(
         max(RELATIVE * abs(value), 1 / len(fold.score) if labels else 0.0)
         for value, fold in zip(recorded.fold_values[0], study.problem.folds, strict=True)

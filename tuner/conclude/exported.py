@@ -12,7 +12,7 @@ from tuner.conclude.final_model import (
     model_folder,
     train,
 )
-from tuner.conclude.members import member_of, plan_final, results_of
+from tuner.conclude.members import choose_final_thresholds, member_of, plan_final, results_of
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
@@ -129,7 +129,9 @@ def _export_trial(
     check_replaceable(place)
     study = _opened(config, store)
     members = (member_of(study, result, kind),)
-    plan = plan_final(study, results_of(study, store, members), members, kind, study.test_rows[:0])
+    thresholds = choose_final_thresholds(study, store, members)
+    results = results_of(study, store, members)
+    plan = plan_final(study, results, members, kind, study.test_rows[:0], thresholds)
     trained = train(study, executor, plan)
     final = Final(kind, trained.members, 0, {}, 0, plan.created, trained.train_scores)
     note = NOT_SCORED if len(study.test_rows) else ""

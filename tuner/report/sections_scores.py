@@ -1,9 +1,11 @@
 """The section on predictions in detail, by task, and the one on the final model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from tuner.model.heads import EVEN, Head
 from tuner.records import Final
 from tuner.report import charts_scores
 from tuner.report.collect import Predictions, Report
@@ -52,6 +54,28 @@ def _origin(report: Report, found: Predictions) -> Iterator[Block]:
         yield Note("The predictions of the repeats of cross-validation are averaged row by row.")
 
 
+def deciding_head(report: Report) -> Head:
+    """Return what decides labels from outputs: with the final model's thresholds, once there is one."""
+    head = report.study.problem.head
+    return head if report.final is None else replace(head, thresholds=report.final.thresholds)
+
+
+def _threshold_note(report: Report) -> Iterator[Block]:
+    """Yield the probabilities above which labels are given, where they are not one half."""
+    thresholds = deciding_head(report).thresholds
+    metric = report.study.problem.threshold_metric
+    if thresholds == EVEN and metric is None:
+        return
+    listed = ", ".join(map(number, thresholds[:MOST_CLASSES]))
+    why = f"; chosen by {metric} on out-of-fold predictions of rows of the search" if metric else ""
+    if len(thresholds) == 1:
+        yield Note(f"A row is called positive where its probability is above {listed}{why}.")
+    else:
+        yield Note(
+            f"A label is given where its probability is above, in the order of the labels: {listed}{why}."
+        )
+
+
 def _details(report: Report, found: Predictions) -> Iterator[Block]:
     task = report.study.dataset.task
     if task is Task.REGRESSION:
@@ -64,8 +88,9 @@ def _details(report: Report, found: Predictions) -> Iterator[Block]:
 
 def _classes(report: Report, found: Predictions) -> Iterator[Block]:
     dataset = report.study.dataset
-    names, labels = dataset.classes, report.study.problem.head.decode(found.outputs)
+    names, labels = dataset.classes, deciding_head(report).decode(found.outputs)
     counts = confusion(found.target, labels, len(names))
+    yield from _threshold_note(report)
     if len(names) <= charts_scores.MOST_CELLS:
         yield charts_scores.confusion_picture(counts, names)
     else:
@@ -137,7 +162,8 @@ def _with_both(
 
 def _multilabel(report: Report, found: Predictions) -> Iterator[Block]:
     names = report.study.dataset.target_names
-    rows = label_table(found.target, found.outputs, names)
+    yield from _threshold_note(report)
+    rows = label_table(found.target, found.outputs, names, np.array(deciding_head(report).thresholds))
     lines = tuple(
         (
             row.name,

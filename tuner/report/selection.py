@@ -1,6 +1,6 @@
 """What the winner's score is worth once its selection is paid for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -8,12 +8,15 @@ import numpy as np
 
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
-from tuner.model.metrics import METRICS
+from tuner.model.metrics import Metric, as_metric
 from tuner.records import Interval
-from tuner.report.bootstrap import draw, percentiles, resamples_for
-from tuner.report.resampled import resampled
+from tuner.report.bootstrap import FEWEST, draw, percentiles, resamples_for
+from tuner.report.resampled import has_form, resampled
 from tuner.report.statistics import perfect
 from tuner.seeds import generator
+
+Decide = Callable[[np.ndarray], np.ndarray]
+"""From outputs of all folds to others of the same shape, or to the folds' scores."""
 
 TOGETHER = 4_000_000
 """As many trials are scored together as have so many outputs, or scores on resamples; more would only take memory."""
@@ -61,10 +64,12 @@ def bias_corrected(
     target: np.ndarray,
     folds: Sequence[np.ndarray],
     *,
-    metric: str,
+    metric: Metric | str,
     head: Head,
     seed: int,
     groups: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    decide: Decide | None = None,
     level: float = 0.95,
     n_bootstrap: int | None = None,
     reference: int = 0,
@@ -95,10 +100,13 @@ def bias_corrected(
             no fold scores are not read. Read once, so that a generator need not hold all in memory.
         target: (n_rows, ...) of the whole data set, as for ``metrics.score``.
         folds: (n_repeats * folds a repeat) numbers of each fold's scored rows, repeat after repeat.
-        metric: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
         seed: of the study.
         groups: (n_rows,) each row's group, where rows come in groups.
+        weight: (n_rows,) how much each row counts in scores; None where all count alike.
+        decide: turns (n_scored, n_units) outputs, fold after fold, into those that labels are decided from; None where
+            the outputs are scored as they are. What it has learned is not learned again in each resample.
         level: share of the resamples between the bounds, 0 < level < 1.
         n_bootstrap: how many resamples; None for as many as ``resamples_for`` finds right for the table.
         reference: the trial that ``gain`` compares with; 0 is the default configuration.
@@ -107,17 +115,21 @@ def bias_corrected(
         ValueError: there is no trial.
     """
     n_scored = sum(len(rows) for rows in folds)
-    n_draws = n_bootstrap or resamples_for(n_scored * head.units)
+    metric = as_metric(metric)
+    usual = resamples_for(n_scored * head.units) if has_form(metric, weighted=weight is not None) else FEWEST
+    n_draws = n_bootstrap or usual
     random, rows = generator(seed, "bootstrap", "out_of_fold"), np.unique(np.concatenate(folds))
     drawn = draw(rows, len(target), n_draws, random, groups)
-    scorer = FoldScorer(metric, head, target, folds)
-    sign = 1.0 if METRICS[metric].direction == "maximize" else -1.0
+    scorer = FoldScorer(metric, head, target, folds, weight)
+    sign = 1.0 if metric.direction == "maximize" else -1.0
     choice = _Choice(n_draws, sign, perfect(metric), reference)
     for chunk in _chunks(outputs, max(1, TOGETHER // max(n_scored * head.units, 2 * n_draws))):
         scored = np.stack([fold_outputs(trial, folds) for _, trial in chunk])
+        if decide is not None:
+            scored = np.stack([decide(each) for each in scored])
         naive = np.array([float(np.mean(scorer(each))) for each in scored])
         numbers = np.array([number for number, _ in chunk])
-        choice.see(numbers, naive, _mean_over_folds(scored, target, folds, metric, head, drawn))
+        choice.see(numbers, naive, _mean_over_folds(scored, target, folds, metric, head, drawn, weight))
     return choice.correct(level)
 
 
@@ -137,9 +149,10 @@ def _mean_over_folds(
     scored: np.ndarray,
     target: np.ndarray,
     folds: Sequence[np.ndarray],
-    metric: str,
+    metric: Metric,
     head: Head,
     drawn: np.ndarray,
+    weight: np.ndarray | None,
 ) -> np.ndarray:
     """Return (n_trials, 2 * n_draws) means over folds of the drawn rows' scores, then of those not drawn.
 
@@ -147,9 +160,10 @@ def _mean_over_folds(
         scored: (n_trials, n_scored, n_units) outputs, fold after fold.
         target: (n_rows, ...) of the whole data set.
         folds: the numbers of each fold's scored rows.
-        metric: a name in ``METRICS``.
+        metric: what is scored.
         head: what the outputs stand for.
         drawn: (n_rows, n_draws) how often each row was drawn.
+        weight: (n_rows,) of the whole data set; None where all rows count alike.
     """
     shape = (len(scored), 2 * drawn.shape[1])
     total, number = np.zeros(shape), np.zeros(shape)
@@ -157,7 +171,8 @@ def _mean_over_folds(
     for rows, outputs in zip(folds, np.split(scored, ends[:-1], axis=1), strict=True):
         times = drawn[rows]
         both = np.concatenate([times, times == 0], axis=1)
-        values = resampled(metric, head, target[rows], both)(outputs)
+        of_rows = None if weight is None else weight[rows]
+        values = resampled(metric, head, target[rows], both, of_rows)(outputs)
         defined = ~np.isnan(values)
         total += np.where(defined, values, 0.0)
         number += defined

@@ -14,14 +14,16 @@ def corrected_score(study: Study, store: StudyStore, summary: StudySummary) -> C
     """
     if summary.best is None:
         return None
-    problem = study.problem
+    problem, metric = study.problem, study.problem.metric(study.objective)
     complete = sorted(result.number for result in summary.ranked())
     return bias_corrected(
         ((number, outputs) for number in complete if (outputs := store.outputs(number)) is not None),
         problem.dataset.target,
         [fold.score for fold in problem.folds],
-        metric=study.objective,
+        metric=metric,
         head=problem.head,
         seed=problem.seed,
         groups=problem.dataset.group,
+        weight=problem.score_weight,
+        decide=problem.decide(metric),
     )
