@@ -115,8 +115,8 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
     "not YAML": ("test: 0", "test: [0", ["s.yaml:"]),
     "later work": (
         "test: 0",
-        "test: 0\npreprocess: {categorical: embedding}",
-        ["s.yaml:6: preprocess.categorical: 'embedding' is not available in this version", "it has: onehot"],
+        "test: 0\npreprocess: {augment: {images: 3}}",
+        ["s.yaml:6: preprocess.augment: 'images' is not available in this version", "it has: noise, mixup"],
     ),
     "bounds that no network keeps": (
         "test: 0",

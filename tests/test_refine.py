@@ -63,6 +63,23 @@ def test_a_variance_leaves_zeros_where_scikit_learn_leaves_an_input_out(tmp_path
         np.testing.assert_array_equal(fold.data.score.inputs, whole.data.score.inputs * kept)
 
 
+@pytest.mark.parametrize("select", [{"k": 3}, {"variance": 0.22}])
+def test_embedded_categories_are_kept_whatever_is_chosen_among_the_other_inputs(tmp_path, select):
+    study = study_of(tmp_path, preprocess={"select": select, "categorical": "embedding"})
+    plain = prepare_by(study.problem, study.problem.preprocess.bare)
+    others = study_of(
+        tmp_path, preprocess={"select": select}, data={"drop": [*study.config.data.drop, "colour"]}
+    )
+    for fold, whole, without in zip(
+        prepare(study.problem, PARAMS), plain, prepare(others.problem, PARAMS), strict=True
+    ):
+        assert fold.preprocessor.input_names == (*without.preprocessor.input_names, "colour")
+        for part in ("train", "score"):
+            inputs = getattr(fold.data, part).inputs
+            np.testing.assert_array_equal(inputs[:, -1], getattr(whole.data, part).inputs[:, -1])
+            np.testing.assert_array_equal(inputs[:, :-1], getattr(without.data, part).inputs)
+
+
 @pytest.mark.parametrize("method", sorted(set(BALANCES) - {"none"}))
 @pytest.mark.parametrize("target", ["yes", "kind"])
 def test_training_rows_are_balanced_and_watched_and_scored_ones_are_not(tmp_path, method, target):

@@ -65,6 +65,7 @@ PREPROCESS: dict[str, dict[str, Any]] = {
     "robust": {"numeric": "robust", "datetime": "none"},
     "robust_clip": {"numeric": "robust_clip"},
     "none": {"numeric": "none", "missing": {"indicator": True}},
+    "embedding": {"categorical": "embedding"},
 }
 
 

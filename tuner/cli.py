@@ -291,7 +291,9 @@ def ui(
     from tuner.tracking.dashboard import serve_dashboard
 
     if not is_tracked(config):
-        raise config.problem("tracking.uri", "none: this study is not shown in MLflow; see it with: tune report")
+        raise config.problem(
+            "tracking.uri", "none: this study is not shown in MLflow; see it with: tune report"
+        )
 
     serve_dashboard(
         tracking_place(config)[0],

@@ -40,7 +40,7 @@ def refine(
     """
     if plan.selects:
         told = _told(data, preprocessor, target, head, seed) if plan.select_k is not None else None
-        kept = kept_places(data.train.inputs, told, k=plan.select_k, variance=plan.select_variance)
+        kept = _kept(data.train.inputs, told, plan, len(preprocessor.tables))
         data, preprocessor = _with_inputs(data, kept), preprocessor.keeping(kept)
     if plan.balance != "none":
         groups = preprocessor.groups()
@@ -49,6 +49,17 @@ def refine(
         train = Rows(learnt.inputs, head.encode(learnt.label), learnt.weight)
         data = FoldData(train, data.watch, data.score)
     return data, preprocessor
+
+
+def _kept(inputs: np.ndarray, told: np.ndarray | None, plan: PreprocessPlan, n_embedded: int) -> np.ndarray:
+    """Return the places of the inputs to keep; embedded categories, the last ones, are not chosen among."""
+    n_inputs = inputs.shape[1]
+    n_others = n_inputs - n_embedded
+    if not n_others:
+        return np.arange(n_inputs)
+    others = None if told is None else told[:n_others]
+    kept = kept_places(inputs[:, :n_others], others, k=plan.select_k, variance=plan.select_variance)
+    return np.concatenate([kept, np.arange(n_others, n_inputs)])
 
 
 def _told(

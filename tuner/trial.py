@@ -30,7 +30,7 @@ from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.losses import LossPlan
 from tuner.model.metrics import METRICS, Metric
-from tuner.model.network import MODELS, Network, plan_own_network
+from tuner.model.network import MODELS, Network, embed, plan_own_network
 from tuner.model.own_model import OwnModel, own_params
 from tuner.model.thresholds import Decisions
 from tuner.records import Params, Reason, State, TrialResult
@@ -200,7 +200,9 @@ def network_of(problem: Problem, params: Params) -> Network:
     """Return the plan of a trial's networks, and of how their batches are varied."""
     augment = replace(problem.augment, **_own(params, "preprocess.augment."))
     if problem.build is None:
-        return replace(MODELS[problem.model].plan(params), augment=augment)
+        network = replace(MODELS[problem.model].plan(params), augment=augment)
+        tables = Preprocessor(problem.dataset.columns, plan_of(problem, params), problem.seed).tables
+        return embed(network, params, tables)
     columns = column_places(_unbalanced(problem, params)[0].preprocessor)
     own = OwnModel(problem.build, tuple(own_params(params).items()), columns)
     return replace(plan_own_network(own, params), augment=augment)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.made import HEADS, LENGTHS, made_folds
+from tests.engines.made import HEADS, LENGTHS, made_folds, with_codes
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import ENGINES, make_engine
 from tuner.hooks import Hook
 from tuner.model.augment import NO_AUGMENT, Augment
 from tuner.model.losses import AUTO_LOSS, LossPlan
 from tuner.model.mlp_parameters import ACTIVATIONS
-from tuner.model.network import plan_network
+from tuner.model.network import embed, plan_network
 from tuner.model.optimizers import OPTIMIZERS
 from tuner.records import ParamValue
 from tuner.tasks import Task
@@ -29,7 +29,10 @@ others = pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"keras"}))
 
 @dataclass(frozen=True)
 class Case:
-    """A training: the trial's parameters, what it is trained on, and a regression's output."""
+    """A training: the trial's parameters, what it is trained on, and a regression's output.
+
+    ``tables`` are the numbers of codes of the last inputs, where they are embedded.
+    """
 
     params: Mapping[str, ParamValue]
     task: Task = Task.MULTICLASS
@@ -39,6 +42,7 @@ class Case:
     inner: bool = False
     output: str | None = None
     augment: Augment = NO_AUGMENT
+    tables: tuple[int, ...] = ()
 
 
 def _layers(key: str, *values: ParamValue) -> dict[str, ParamValue]:
@@ -183,6 +187,29 @@ CASES: dict[str, Case] = {
     "mixup, noise, dropout": Case(
         {**TWO_LAYERS, **DROPOUT}, Task.REGRESSION, LossPlan("mae"), augment=Augment(noise=0.1, mixup=0.2)
     ),
+    "embedded categories, dropout, penalties": Case(
+        {**TWO_LAYERS, **DROPOUT, **PENALTIES}, weighted=True, inner=True, tables=(3, 9)
+    ),
+    "embedded categories, bounds on every gradient, weights that decay with nesterov": Case(
+        {
+            **TWO_LAYERS,
+            "batch_norm": "after",
+            "optimizer": "nesterov",
+            "learning_rate": 0.1,
+            "clipnorm": 0.2,
+            "max_norm": 0.7,
+            "weight_decay": 0.05,
+            "embedding_scale": 2.0,
+        },
+        tables=(12,),
+    ),
+    "embedded categories alone, no hidden layer": Case(
+        {"layers": 0, "batch_size": 8, "learning_rate": 0.01, "optimizer": "nadam"},
+        tables=(4, 7, 3, 11, 2, 5),
+    ),
+    "embedded categories, mixup, noise": Case(
+        TWO_LAYERS, Task.REGRESSION, "mse", augment=Augment(noise=0.1, mixup=0.4), tables=(5, 3)
+    ),
     "binary": Case(TWO_LAYERS, Task.BINARY, weighted=True),
     "multilabel": Case(TWO_LAYERS, Task.MULTILABEL, weighted=True),
     **{
@@ -217,12 +244,14 @@ class Seen:
 def trained(engine: str, name: str) -> tuple[Seen, ...]:
     """Return the epochs of a case."""
     case = CASES[name]
-    return train(engine, case, made_folds(case.task, case.lengths, weighted=case.weighted, inner=case.inner))
+    folds = made_folds(case.task, case.lengths, weighted=case.weighted, inner=case.inner)
+    return train(engine, case, with_codes(folds, case.tables) if case.tables else folds)
 
 
 def train(engine: str, case: Case, folds: tuple[FoldData, ...]) -> tuple[Seen, ...]:
     loss = case.loss or AUTO_LOSS[case.task]
-    network, head = replace(plan_network(case.params), augment=case.augment), HEADS[case.task]
+    network, head = embed(plan_network(case.params), case.params, case.tables), HEADS[case.task]
+    network = replace(network, augment=case.augment)
     head = replace(head, activation=case.output or head.activation)
     epochs = make_engine(engine).train(network, head, loss, folds, epochs=N_EPOCHS, seed=11)
     return tuple(Seen(epoch, epoch.weights()) for epoch in epochs)

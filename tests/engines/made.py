@@ -55,3 +55,20 @@ def made_folds(
         watch = made_rows(head, 7 - number, number, "watch", weighted=weighted) if inner else score
         folds.append(FoldData(train, watch, score))
     return tuple(folds)
+
+
+def with_codes(folds: Sequence[FoldData], tables: Sequence[int]) -> tuple[FoldData, ...]:
+    """Return folds whose last inputs are codes, 0 among them, of tables with so many rows each."""
+
+    def coded(rows: Rows) -> Rows:
+        inputs = rows.inputs.copy()
+        for column, n_codes in enumerate(tables, N_INPUTS - len(tables)):
+            inputs[:, column] = np.abs(inputs[:, column] * 4).astype(int) % n_codes
+        return Rows(inputs, rows.target, rows.weight)
+
+    changed = []
+    for fold in folds:
+        score = coded(fold.score)
+        watch = score if fold.watch is fold.score else coded(fold.watch)
+        changed.append(FoldData(coded(fold.train), watch, score))
+    return tuple(changed)

@@ -57,7 +57,7 @@ def test_a_row_with_its_own_target_has_the_loss_of_mixed_targets_in_expectation(
 
 def test_each_row_is_mixed_with_the_next_real_one_of_its_fold():
     inputs = np.arange(2 * 4 * 3, dtype=np.float32).reshape(2, 4, 3)
-    found = mixed(inputs, np.array([4.0, 2.0], np.float32), np.float32(0.4), SEED).numpy()
+    found = mixed(inputs, np.array([4.0, 2.0], np.float32), np.float32(0.4), SEED, 0).numpy()
     share = drawn(0.4, (2, 4))[:, :, None]
     partner = np.stack([inputs[0][[1, 2, 3, 0]], inputs[1][[1, 0, 0, 0]]])
     np.testing.assert_allclose(found, share * inputs + (1 - share) * partner, rtol=1e-6)
@@ -66,9 +66,27 @@ def test_each_row_is_mixed_with_the_next_real_one_of_its_fold():
 
 def test_noise_has_the_deviation_and_repeats_by_seed():
     inputs = np.ones((2, 1000, 50), np.float32)
-    found = noisy(inputs, np.float32(0.05), SEED).numpy() - 1
+    found = noisy(inputs, np.float32(0.05), SEED, 0).numpy() - 1
     assert abs(found.mean()) < 5 * 0.05 / np.sqrt(found.size)
     assert found.std() == pytest.approx(0.05, rel=0.01)
     assert not np.array_equal(found[0], found[1])
-    assert np.array_equal(noisy(inputs, np.float32(0.05), SEED).numpy() - 1, found)
-    assert not np.array_equal(noisy(inputs, np.float32(0.05), SEED + 1).numpy() - 1, found)
+    assert np.array_equal(noisy(inputs, np.float32(0.05), SEED, 0).numpy() - 1, found)
+    assert not np.array_equal(noisy(inputs, np.float32(0.05), SEED + 1, 0).numpy() - 1, found)
+
+
+def test_codes_are_neither_moved_nor_mixed_but_taken_from_the_row_with_the_larger_share():
+    random = np.random.default_rng(1)
+    numbers = random.normal(size=(1, 200, 1)).astype(np.float32)
+    codes = np.arange(200, dtype=np.float32).reshape(1, 200, 1)
+    inputs, count, alpha = np.concatenate([numbers, codes], 2), np.array([200.0], np.float32), np.float32(2.0)
+    found = mixed(inputs, count, alpha, SEED, 1).numpy()
+    following = np.roll(inputs, -1, axis=1)
+    share = drawn(alpha, (1, 200))
+    expected = np.where(share >= 0.5, inputs[:, :, 1], following[:, :, 1])
+    assert np.array_equal(found[:, :, 1], expected)
+    assert 0 < (share < 0.5).mean() < 0.5
+    between = share * numbers[:, :, 0] + (1 - share) * following[:, :, 0]
+    np.testing.assert_allclose(found[:, :, 0], between, rtol=1e-4, atol=1e-6)
+    moved = noisy(inputs, np.float32(3.0), SEED, 1).numpy()
+    assert np.array_equal(moved[:, :, 1], inputs[:, :, 1])
+    assert not np.array_equal(moved[:, :, 0], inputs[:, :, 0])

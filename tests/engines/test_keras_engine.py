@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.engines.made import HEADS, N_INPUTS, made_folds
-from tuner.engines.base import FoldData, row_order, weight_seed
+from tests.engines.made import HEADS, N_INPUTS, made_folds, with_codes
+from tuner.engines.base import FoldData, embedding_seed, row_order, weight_seed
 from tuner.engines.keras_engine import KerasEngine
 from tuner.engines.keras_model import build_keras_model, build_optimizer, initial_weights
 from tuner.model.initializers import INITIALIZERS
 from tuner.model.losses import AUTO_LOSS, LOSSES
-from tuner.model.network import Network, plan_network
+from tuner.model.network import Network, embed, plan_network
 from tuner.model.optimizers import OPTIMIZERS
 from tuner.tasks import Task
 
@@ -112,6 +112,50 @@ def test_schedules_and_bounds_are_those_that_keras_is_given(keras):
             np.testing.assert_allclose(part, like, rtol=1e-4, atol=1e-6)
         outputs = model.predict(fold.score.inputs, verbose=0)
         np.testing.assert_allclose(epoch.scored, outputs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_embedded_categories_are_trained_as_one_hot_inputs_of_a_layer_without_biases(keras, optimizer):
+    """A table is the kernel of such a layer; its gradient is then dense, which is what Keras means by Adam."""
+    (fold,) = with_codes(made_folds(Task.REGRESSION, (21,)), (3, 9))
+    params = {"neurons": 6, "optimizer": optimizer, "learning_rate": 0.05, "batch_size": 8, "l2": 0.1}
+    network, head = embed(plan_network(params), params, (3, 9)), HEADS[Task.REGRESSION]
+    layers, penalty = keras.layers, keras.regularizers.L2(0.1)
+    numbers, first, second = (keras.Input((width,)) for width in (N_INPUTS - 2, 3, 9))
+    vectors = [
+        layers.Dense(table.size, use_bias=False)(codes)
+        for table, codes in zip(network.embeddings, (first, second), strict=True)
+    ]
+    hidden = layers.Dense(6, activation="relu", kernel_regularizer=penalty)(
+        layers.Concatenate()([numbers, *vectors])
+    )
+    model = keras.Model([numbers, first, second], layers.Dense(2, kernel_regularizer=penalty)(hidden))
+    model.set_weights(initial_weights(network, head, N_INPUTS, seed=SEED, fold=0))
+    model.compile(build_optimizer(network.optimizer), "mse")
+    engine = KerasEngine().train(network, head, "mse", [fold], epochs=N_EPOCHS, seed=SEED)
+    for epoch in engine:
+        order = row_order(SEED, 0, epoch.number, 21)
+        inputs = fold.train.inputs[order]
+        hot = [np.eye(n_codes)[inputs[:, place].astype(int)] for place, n_codes in ((-2, 3), (-1, 9))]
+        model.fit([inputs[:, :-2], *hot], fold.train.target[order], batch_size=8, shuffle=False, verbose=0)
+        for part, like in zip(epoch.weights()[0], model.get_weights(), strict=True):
+            np.testing.assert_allclose(part, like, rtol=1e-4, atol=1e-6)
+
+
+def test_a_table_starts_as_keras_embedding_does_but_for_the_unknown_category_which_is_never_trained(keras):
+    (fold,) = with_codes(made_folds(Task.REGRESSION, (21,)), (9,))
+    known = np.maximum(fold.train.inputs, [*[-np.inf] * (N_INPUTS - 1), 1]).astype(np.float32)
+    fold = replace(fold, train=replace(fold.train, inputs=known))
+    params = {"neurons": 4, "weight_decay": 0.1, "batch_size": 8}
+    network, head = embed(plan_network(params), params, (9,)), HEADS[Task.REGRESSION]
+    table = initial_weights(network, head, N_INPUTS, seed=SEED, fold=0)[0]
+    drawn = keras.initializers.RandomUniform(seed=embedding_seed(SEED, 0, 0))((9, network.embeddings[0].size))
+    assert np.array_equal(table[1:], np.asarray(drawn)[1:])
+    assert keras.layers.Embedding(2, 2).embeddings_initializer.get_config()["maxval"] == 0.05
+    (*_, last) = KerasEngine().train(network, head, "mse", [fold], epochs=N_EPOCHS, seed=SEED)
+    trained = last.weights()[0][0]
+    assert not trained[0].any()
+    assert (trained[1:] != table[1:]).all(axis=1).sum() == 8
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own

@@ -3,10 +3,10 @@ import pytest
 
 from tuner.engines.keras_model import build_keras_model
 from tuner.export.costs import costs_of, latency_ms, with_any_weights
-from tuner.export.plain_network import Dense
+from tuner.export.plain_network import Dense, LookUp
 from tuner.model.goals import Bound, Goals
 from tuner.model.heads import make_head
-from tuner.model.network import plan_network
+from tuner.model.network import embed, plan_network
 from tuner.tasks import Task
 
 HEAD = make_head(Task.MULTICLASS, 1, 3)
@@ -27,6 +27,18 @@ def test_what_is_measured_is_the_network_that_keras_builds_but_for_its_weights(p
     assert kernels == [tuple(weight.shape) for weight in built.weights if len(weight.shape) == 2]
     assert plain.outputs(np.ones((1, 5), np.float32)).shape == (1, 3)
     weights = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
+    assert costs_of(Goals(), network, 5, HEAD) == {"parameters": weights}
+
+
+def test_embedded_categories_count_with_their_tables():
+    network = embed(plan_network({"layers": 1, "neurons": 4}), {}, (3, 30))
+    plain, built = with_any_weights(network, 5, HEAD), build_keras_model(network, HEAD, 5)
+    look_up = plain.steps[0]
+    assert isinstance(look_up, LookUp)
+    shapes = [table.shape for table in look_up.tables]
+    assert shapes == [tuple(weight.shape) for weight in built.weights[:2]] == [(3, 2), (30, 11)]
+    assert plain.outputs(np.ones((1, 5), np.float32)).shape == (1, 3)
+    weights = 3 * 2 + 30 * 11 + (3 + 2 + 11 + 1) * 4 + (4 + 1) * 3
     assert costs_of(Goals(), network, 5, HEAD) == {"parameters": weights}
 
 

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 from tuner.engines.runtime import load_tensorflow
 from tuner.export import plain_network
 from tuner.export.keras_files import open_keras, read_network, save_network
-from tuner.model.heads import OUTPUTS, make_head
+from tuner.model.heads import OUTPUTS, Head, make_head
 from tuner.model.mlp_parameters import ACTIVATIONS
-from tuner.model.network import plan_network
+from tuner.model.network import Network, embed, plan_network
 from tuner.tasks import Task
 
 load_tensorflow()
@@ -71,18 +72,28 @@ HEADS = {
     ],
 )
 def test_a_network_that_was_saved_gives_what_keras_gives(tmp_path, name, head):
-    head, network = HEADS[head], plan_network(NETWORKS[name])
+    check_saved(tmp_path / "model.keras", plan_network(NETWORKS[name]), HEADS[head], ())
+
+
+@pytest.mark.parametrize("tables", [(3,), (3, 12), (3, 12, 2, 5, 40, 7)])
+def test_a_network_with_embedded_categories_gives_what_keras_gives(tmp_path, tables):
+    network = embed(plan_network({"layers": 1, "neurons": 5, "batch_norm": True}), {}, tables)
+    check_saved(tmp_path / "model.keras", network, HEADS[Task.MULTICLASS.value], tables)
+
+
+def check_saved(path: Path, network: Network, head: Head, tables: tuple[int, ...]) -> None:
     random = np.random.default_rng(2)
     model = build_keras_model(network, head, 6)
     weights = [
         np.abs(random.normal(0.3, 0.5, weight.shape)).astype(np.float32) for weight in model.get_weights()
     ]
-    path = tmp_path / "model.keras"
     save_network(network, head, 6, weights, path)
     inputs = random.normal(size=(5000, 6)).astype(np.float32)
+    for place, n_codes in enumerate(tables, 6 - len(tables)):
+        inputs[:, place] = random.integers(0, n_codes, 5000)
     model.set_weights(weights)
     expected = keras.ops.convert_to_numpy(model(inputs, training=False))
-    outputs = read_network(path, 6, head).outputs(inputs)
+    outputs = read_network(path, 6, head, tables).outputs(inputs)
     assert (outputs.dtype, outputs.shape) == (np.float32, (5000, head.units))
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(

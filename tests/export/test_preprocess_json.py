@@ -24,6 +24,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "max, parts of dates": {"numeric": "max", "datetime": ["year", "month", "dayofweek"]},
     "robust, no dates": {"numeric": "robust", "datetime": "none"},
     "robust_clip": {"numeric": "robust_clip"},
+    "embedding": {"categorical": "embedding"},
     "unscaled": {"numeric": "none", "missing": {"numeric": "zero"}},
     "dates as numbers, part of the day": {
         "datetime": {"parts": ["month", "year", "partofday"], "cyclic": False}

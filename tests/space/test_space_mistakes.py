@@ -152,6 +152,8 @@ from tuner.yaml_lines import read_yaml
         ("schedule: cosin", "2: params.schedule: 'cosin' is not one of: constant, time, "),
         ("schedule_drop: 1.0", "2: params.schedule_drop: 1.0 is not a number above 0 and below 1"),
         ("schedule_warmup: 0.5", "2: params.schedule_warmup: 0.5 is not a whole number of at least 0"),
+        ("embedding_scale: 0", "2: params.embedding_scale: 0 is not a number above 0 and below 100"),
+        ("embedding_scale: big", "2: params.embedding_scale: 'big' is not a number above 0 and below 100"),
         ("max_norm: -1", "2: params.max_norm: -1 is not a number of at least 0"),
         ("initializer: he_norml", "2: params.initializer: 'he_norml' is not one of: glorot_uniform, "),
         (
@@ -159,8 +161,9 @@ from tuner.yaml_lines import read_yaml
             "2: params.preprocess.numeric.options[1]: 'robst' is not a way to scale numbers; one of: ",
         ),
         (
-            "preprocess.categorical: embedding",
-            "2: params.preprocess.categorical: 'embedding' is not available in ",
+            "preprocess.categorical: embeding",
+            "2: params.preprocess.categorical: 'embeding' is not a way to encode categories; one of: onehot, "
+            "ordinal, embedding; did you mean 'embedding'?",
         ),
         (
             "preprocess.select: none",

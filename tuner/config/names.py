@@ -65,7 +65,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "data.sklearn": Names("a data set that scikit-learn ships", tuple(SKLEARN)),
         "task": Names("a task", ("auto", *Task)),
         "preprocess.numeric": Names("a way to scale numbers", tuple(SCALERS)),
-        "preprocess.categorical": Names("a way to encode categories", tuple(CATEGORICAL), ("embedding",)),
+        "preprocess.categorical": Names("a way to encode categories", tuple(CATEGORICAL)),
         "preprocess.datetime": Names("a part of a date", tuple(DATE_PARTS)),
         "preprocess.missing.numeric": Names("a way to fill missing numbers", tuple(MISSING_NUMERIC)),
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),

@@ -28,9 +28,10 @@ CATEGORICAL: Mapping[str, str] = MappingProxyType(
     {
         "onehot": "tuner.data.encoders:OneHotBlock",
         "ordinal": "tuner.data.encoders:OrdinalBlock",
+        "embedding": "tuner.data.embedding_encoder:EmbeddingBlock",
     }
 )
-"""``preprocess.categorical`` -> a block of ``tuner.data.encoders``."""
+"""``preprocess.categorical`` -> a block of columns."""
 
 MISSING_NUMERIC: Mapping[str, str] = MappingProxyType(
     {

@@ -106,7 +106,8 @@ def _note_doubts(column: Column, values: pd.Series, *, is_time: bool) -> list[st
     if len(column.categories) > MOST_ONEHOT:
         notes.append(
             f"column '{name}' has {len(column.categories):,} categories: encoded as onehot, the {MOST_ONEHOT} most "
-            "frequent ones become inputs, and the others count as none of them"
+            "frequent ones become inputs, and the others count as none of them; preprocess.categorical: embedding "
+            "has a vector for each"
         )
     odd = almost_numbers(column.categories)
     if odd:

@@ -12,6 +12,7 @@ import pandas as pd
 from tuner.data.choices import CATEGORICAL, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS, resolve
 from tuner.data.columns import FLOAT32_MAX, Column, Kind
 from tuner.data.date_encoder import DateBlock
+from tuner.data.embedding_encoder import EmbeddingBlock
 from tuner.data.encoders import Block, IndicatorBlock, NumericBlock, most_frequent
 from tuner.data.select import keep
 from tuner.errors import DataError
@@ -60,8 +61,8 @@ class Preprocessor:
     """Turns columns into float32 inputs.
 
     The inputs are, in this order: numbers, ordinal categories, truth values, one-hot categories, parts of
-    dates, indicators of missing numbers. Their number depends on the columns and the plan alone, so folds
-    agree. ``keeping`` leaves some of them out.
+    dates, indicators of missing numbers, codes of categories that the network embeds. Their number depends on the
+    columns and the plan alone, so folds agree. ``keeping`` leaves some of them out.
 
     Attributes:
         scaled_: the fitted blocks whose values go through the scaler.
@@ -144,6 +145,14 @@ class Preprocessor:
         return len(self._all_names()) if self.kept_ is None else len(self.kept_)
 
     @property
+    def tables(self) -> tuple[int, ...]:
+        """The (n_embedded,) numbers of codes of the last inputs, those that the network embeds; before ``fit`` too."""
+        _, unscaled = self.blocks()
+        return tuple(
+            rows for block in unscaled if isinstance(block, EmbeddingBlock) for rows in block.tables()
+        )
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """The (n_inputs,) names of the inputs, after ``fit``; ``unused <n>`` for one that is always 0."""
         names = self._all_names()
@@ -165,6 +174,7 @@ class Preprocessor:
         of_kind = {kind: [column for column in self.columns if column.kind is kind] for kind in Kind}
         scaled: list[Block] = []
         unscaled: list[Block] = []
+        embedded: list[Block] = []
         if of_kind[Kind.NUMERIC]:
             scaled.append(
                 NumericBlock(of_kind[Kind.NUMERIC], resolve(MISSING_NUMERIC[self.plan.missing_numeric]))
@@ -174,14 +184,17 @@ class Preprocessor:
         if of_kind[Kind.CATEGORY]:
             fill = resolve(MISSING_CATEGORICAL[self.plan.missing_categorical])
             block = resolve(CATEGORICAL[self.plan.categorical])(of_kind[Kind.CATEGORY], fill)
-            (scaled if block.scaled else unscaled).append(block)
+            if isinstance(block, EmbeddingBlock):
+                embedded.append(block)
+            else:
+                (scaled if block.scaled else unscaled).append(block)
         dates = DateBlock(of_kind[Kind.DATETIME], self.plan.datetime, cyclic=self.plan.cyclic)
         if dates.pairs():
             unscaled.append(dates)
         indicators = IndicatorBlock(of_kind[Kind.NUMERIC])
         if self.plan.indicator and indicators.columns:
             unscaled.append(indicators)
-        return scaled, unscaled
+        return scaled, [*unscaled, *embedded]
 
 
 def _standard(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

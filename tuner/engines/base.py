@@ -17,7 +17,7 @@ class Rows:
     """Rows as a network reads them.
 
     Attributes:
-        inputs: (n_rows, n_inputs) float32.
+        inputs: (n_rows, n_inputs) float32; the last ones are codes where the network embeds categories.
         target: (n_rows,) int32 codes or (n_rows, n_units) float32, as ``Head.encode`` gives them.
         weight: (n_rows,) float32 sample weights.
     """
@@ -106,6 +106,11 @@ def row_order(seed: int, fold: int, epoch: int, n_rows: int) -> np.ndarray:
 def weight_seed(seed: int, fold: int, layer: int) -> int:
     """Return the seed of a layer's initial kernel in one fold; the output layer comes after the hidden ones."""
     return derive(seed, "fold", fold, "kernel", layer)
+
+
+def embedding_seed(seed: int, fold: int, column: int) -> int:
+    """Return the seed of an embedded column's initial table in one fold."""
+    return derive(seed, "fold", fold, "embedding", column)
 
 
 def dropout_seed(seed: int, layer: int) -> int:

@@ -13,7 +13,7 @@ from tuner.engines.keras_model import TrainingModel, build_optimizer, build_trai
 from tuner.engines.own_model import prepare_own
 from tuner.engines.row_losses import row_loss as make_row_loss
 from tuner.engines.runtime import load_tensorflow
-from tuner.model.augment import NO_AUGMENT, Augment
+from tuner.model.augment import NO_AUGMENT
 from tuner.model.heads import Head
 from tuner.model.losses import LossPlan, plan_loss
 from tuner.model.network import Network
@@ -58,7 +58,7 @@ class KerasEngine:
         states = [[*map(tf.constant, start), *slots] for start in starts]
         data = [_TensorFold(fold) for fold in folds]
         specs = (_specs(states[0]), *(_specs(part, any_rows=True) for part in data[0].train))
-        vary = _augmentation(network.augment, len(folds), batch_size, seed)
+        vary = _augmentation(network, len(folds), batch_size, seed)
         run_epoch = _epoch_function(model, optimizer, row_loss, specs, len(folds), batch_size, seed, vary)
         predict = _predict_function(model, row_loss, specs, head)
         n_steps = -(-longest // batch_size)
@@ -138,12 +138,13 @@ def _weights(states: list[State], n_weights: int) -> tuple[list[np.ndarray], ...
 
 
 def _augmentation(
-    augment: Augment, n_folds: int, batch_size: int, seed: int
+    network: Network, n_folds: int, batch_size: int, seed: int
 ) -> Callable[[Any, Any, Any], Any]:
     """Return a function from a batch's inputs, (n_rows, n_inputs), its step and fold to what is learned from.
 
     What is drawn for all folds is drawn here too, on rows of zeros but for this fold's.
     """
+    augment, n_codes = network.augment, len(network.embeddings)
     mixup_seed, noise_seed = augment_seeds(seed)
 
     def vary(inputs: Any, step: Any, fold: Any) -> Any:
@@ -154,9 +155,9 @@ def _augmentation(
         rows = tf.one_hot(fold, n_folds)[:, tf.newaxis, tf.newaxis] * padded
         if augment.mixup:
             count = tf.fill([n_folds], n_rows)
-            rows = mixed(rows, count, tf.constant(augment.mixup), tf.stack([mixup_seed, step]))
+            rows = mixed(rows, count, tf.constant(augment.mixup), tf.stack([mixup_seed, step]), n_codes)
         if augment.noise:
-            rows = noisy(rows, tf.constant(augment.noise), tf.stack([noise_seed, step]))
+            rows = noisy(rows, tf.constant(augment.noise), tf.stack([noise_seed, step]), n_codes)
         return rows[fold, :n_rows]
 
     return vary
@@ -196,8 +197,9 @@ def _epoch_function(
         trainable = model.fit.trainable_variables
         values = [variable.value for variable in trainable]
         # Of a model of the user's, not every weight need have a part in the outputs.
-        slopes = tape.gradient(objective, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        optimizer.apply(slopes, trainable)
+        gradients = tape.gradient(objective, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        # A table's gradient comes row by row, one for each time that a code was read; optimizers would square each.
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], trainable)
         return summed
 
     def run_epoch(

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tuner.engines.base import weight_seed
+from tuner.engines.base import embedding_seed, weight_seed
 from tuner.engines.runtime import load_tensorflow
+from tuner.model.embeddings import Embedding
 from tuner.model.heads import Head
 from tuner.model.initializers import INITIALIZERS
 from tuner.model.mlp_parameters import BEFORE
@@ -44,9 +45,9 @@ def build_training_model(network: Network, head: Head, n_inputs: int) -> Trainin
     The L1 and L2 penalties act on the kernel of each layer, the output layer's too.
     """
     inputs = keras.Input((n_inputs,), name="inputs")
+    fit = predict = _entering(network, inputs)
     masks: list[keras.KerasTensor] = []
     dropouts: list[tuple[float, int, int]] = []
-    fit = predict = inputs
     for number, layer in enumerate(network.layers):
         for stage in _stages(network, number):
             fit, predict = stage(fit), stage(predict)
@@ -75,7 +76,8 @@ def build_keras_model(network: Network, head: Head, n_inputs: int) -> keras.Mode
 
     Its weights are in the order of ``Epoch.weights``.
     """
-    outputs = inputs = keras.Input((n_inputs,), name="inputs")
+    inputs = keras.Input((n_inputs,), name="inputs")
+    outputs = _entering(network, inputs)
     for number, layer in enumerate(network.layers):
         for stage in _stages(network, number):
             outputs = stage(outputs)
@@ -108,11 +110,14 @@ def build_optimizer(plan: OptimizerPlan) -> keras.optimizers.Optimizer:
 def initial_weights(network: Network, head: Head, n_inputs: int, *, seed: int, fold: int) -> list[np.ndarray]:
     """Return one fold's weights before training, as ``get_weights`` of the Keras model orders them.
 
-    Kernels come from Keras' own initialiser under a seed of the fold and the layer; the rest starts as Keras
-    starts it: biases, shifts and moving means at 0, scales and moving variances at 1.
+    Kernels come from Keras' own initialiser under a seed of the fold and the layer, tables under one of fold and
+    column; the rest starts as Keras starts it: biases, shifts and moving means at 0, scales and moving variances at 1.
     """
-    weights: list[np.ndarray] = []
-    width = n_inputs
+    weights = [
+        _initial_table(table, embedding_seed(seed, fold, column))
+        for column, table in enumerate(network.embeddings)
+    ]
+    width = network.width(n_inputs)
     plans = [(layer.units, layer.batch_norm, layer.initializer) for layer in network.layers]
     for number, (units, batch_norm, name) in enumerate([*plans, (head.units, None, network.initializer)]):
         initializer = _initializer(name, seed=weight_seed(seed, fold, number))
@@ -121,6 +126,26 @@ def initial_weights(network: Network, head: Head, n_inputs: int, *, seed: int, f
         weights.extend(np.full(units, role in ("scale", "variance"), np.float32) for role in others)
         width = units
     return weights
+
+
+def _initial_table(table: Embedding, seed: int) -> np.ndarray:
+    """Return (n_codes, size) as ``keras.layers.Embedding`` starts, uniform in -0.05 .. 0.05, but zeros for code 0."""
+    drawn = keras.initializers.RandomUniform(seed=seed)((table.rows, table.size), dtype="float32")
+    values = np.array(keras.ops.convert_to_numpy(drawn))
+    values[0] = 0.0
+    return values
+
+
+def _entering(network: Network, inputs: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what enters the first layer: the inputs, with vectors in place of their codes."""
+    if not network.embeddings:
+        return inputs
+    n_numbers = inputs.shape[1] - len(network.embeddings)
+    parts = [inputs[:, :n_numbers]] if n_numbers else []
+    for column, table in enumerate(network.embeddings):
+        look_up = keras.layers.Embedding(table.rows, table.size, name=f"embedding_{column}")
+        parts.append(look_up(inputs[:, n_numbers + column]))
+    return keras.layers.Concatenate(name="entering")(parts) if len(parts) > 1 else parts[0]
 
 
 def _initializer(name: str, *, seed: int | None = None) -> keras.initializers.Initializer:

@@ -34,6 +34,7 @@ class Structure:
         decay: whether weights decay in a step of their own, as ``decays_apart`` says.
         activations: how many of ``ACTIVATIONS`` the program chooses among.
         families: how many families of optimizers it chooses among.
+        embedded: how many of the inputs are codes, the last ones.
     """
 
     batch_norm: tuple[str | None, ...]
@@ -48,13 +49,18 @@ class Structure:
     decay: bool
     activations: int
     families: int
+    embedded: int
 
 
 class Plan(NamedTuple):
     """A trial's numbers.
 
     Attributes:
-        widths: (n_hidden + 2,) int32: inputs, units of each hidden layer, output units.
+        widths: (n_hidden + 2,) int32: what enters the first layer, units of each hidden layer, output units.
+        tables: (n_embedded, 2) int32 rows and size of each table; the tables come first among the weights.
+        vectors: (n_read, 2) int32, for each number that a row reads from tables: which of the codes it follows, and how
+            far the numbers of two codes lie apart.
+        vector_starts: (n_folds, n_read) int32 its place among the weights for code 0.
         n_folds: int32.
         n_rows: int32 rows of a batch.
         activations: (n_hidden,) int32 places in ``ACTIVATIONS``.
@@ -74,6 +80,9 @@ class Plan(NamedTuple):
     """
 
     widths: Tensor
+    tables: Tensor
+    vectors: Tensor
+    vector_starts: Tensor
     n_folds: Tensor
     n_rows: Tensor
     activations: Tensor
@@ -183,6 +192,9 @@ def signature(structure: Structure) -> tuple[Any, ...]:
     n_hidden = len(structure.batch_norm)
     plan = Plan(
         widths=tf.TensorSpec([n_hidden + 2], integer),
+        tables=tf.TensorSpec([structure.embedded, 2], integer),
+        vectors=tf.TensorSpec([None, 2], integer),
+        vector_starts=of(2, integer),
         n_folds=of(0, integer),
         n_rows=of(0, integer),
         activations=tf.TensorSpec([n_hidden], integer),

@@ -25,6 +25,7 @@ from tuner.engines.stacked_optimizers import (
 )
 from tuner.engines.stacked_program import program
 from tuner.engines.stacked_rows import epoch_order, stack_rows
+from tuner.model.embeddings import Embedding
 from tuner.model.heads import Head
 from tuner.model.losses import LossPlan, plan_loss
 from tuner.model.network import MOVING, WEIGHTS, Network
@@ -145,7 +146,7 @@ class _Layout:
 
     def __init__(self, network: Network, start: Sequence[Sequence[np.ndarray]]) -> None:
         places = [*(layer.batch_norm for layer in network.layers), None]
-        roles = [role for place in places for role in WEIGHTS[place]]
+        roles = ["table"] * len(network.embeddings) + [role for place in places for role in WEIGHTS[place]]
         self.n_folds = len(start)
         self.shapes = [part.shape for part in start[0]]
         self.is_moving = np.array([role in MOVING for role in roles])
@@ -210,6 +211,7 @@ def _structure(network: Network, head: Head, loss: LossPlan, folds: Sequence[Fol
         decay=decays_apart(network.optimizer),
         activations=len(names) if rare else COMMON_ACTIVATIONS,
         families=N_FAMILIES if rare else COMMON_FAMILIES,
+        embedded=len(network.embeddings),
     )
 
 
@@ -217,8 +219,13 @@ def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _P
     names = list(ACTIVATIONS)
     rates = [layer.dropout for layer in network.layers]
     same = np.zeros(1, np.int32)
+    widths = [network.width(n_inputs), *(layer.units for layer in network.layers), head.units]
+    vectors, vector_starts = _vectors(network.embeddings, layout.n_folds)
     plan = Plan(
-        widths=np.array([n_inputs, *(layer.units for layer in network.layers), head.units], np.int32),
+        widths=np.array(widths, np.int32),
+        tables=np.array([(table.rows, table.size) for table in network.embeddings], np.int32).reshape(-1, 2),
+        vectors=vectors,
+        vector_starts=vector_starts,
         n_folds=np.int32(layout.n_folds),
         n_rows=np.int32(pace.batch_size),
         activations=np.array([names.index(layer.activation) for layer in network.layers], np.int32),
@@ -239,6 +246,17 @@ def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _P
         fold_of_statistic=layout.fold_numbers(layout.is_moving) if pace.apart else same,
     )
     return Plan(*map(tf.constant, plan))
+
+
+def _vectors(tables: Sequence[Embedding], n_folds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``Plan.vectors`` and ``Plan.vector_starts``."""
+    sizes = [table.size for table in tables]
+    weights = np.array([table.rows * table.size for table in tables], np.int64)  # of one fold
+    first = (np.cumsum(weights) - weights) * n_folds
+    number = np.concatenate([np.arange(size) for size in (0, *sizes)])
+    starts = [np.repeat(first + fold * weights, sizes) + number for fold in range(n_folds)]
+    vectors = np.column_stack([np.repeat(np.arange(len(sizes)), sizes), np.repeat(sizes, sizes)])
+    return vectors.astype(np.int32), np.array(starts, np.int32)
 
 
 def _course(

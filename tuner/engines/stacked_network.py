@@ -81,7 +81,8 @@ class StackedNetwork:
             tuple(role for role in WEIGHTS[place] if role not in MOVING)
             for place in (*structure.batch_norm, None)
         ]
-        self.shapes = [
+        tables = [tf.unstack(plan.tables[number], num=2) for number in range(structure.embedded)]
+        self.shapes = [tf.stack([n_folds, *table]) for table in tables] + [
             kernel if role == "kernel" else units
             for kernel, units, roles in zip(self.kernels, self.units, self.roles, strict=True)
             for role in roles
@@ -96,8 +97,8 @@ class StackedNetwork:
         self.statistic_sizes = _sizes(self.statistic_shapes)
 
     def layers(self, weights: Tensor) -> list[Layer]:
-        """Cut the flat weights into layers, the output layer last."""
-        parts = iter(_cut(weights, self.sizes, self.shapes))
+        """Cut the flat weights into layers, the output layer last; tables are left out."""
+        parts = iter(_cut(weights, self.sizes, self.shapes)[self.structure.embedded :])
         return [Layer(**{role: next(parts) for role in roles}) for roles in self.roles]
 
     def clipped(self, gradient: Tensor) -> Tensor:
@@ -114,11 +115,12 @@ class StackedNetwork:
             count: (n_folds,) rows of the step; a fold without any took none.
         """
         *hidden, last = self.layers(weights)
+        tables = _cut(weights, self.sizes, self.shapes)[: self.structure.embedded]
         moved = count > 0.0
         layers = [
             layer._replace(kernel=bound_norms(layer.kernel, self.plan.max_norm, moved)) for layer in hidden
         ]
-        return _flat([part for layer in (*layers, last) for part in layer if part is not None])
+        return _flat([*tables, *(part for layer in (*layers, last) for part in layer if part is not None)])
 
     def statistics(self, statistics: Tensor) -> list[tuple[Tensor, Tensor] | None]:
         """Cut the flat statistics into mean and variance of each hidden layer that is normalised."""
@@ -128,6 +130,7 @@ class StackedNetwork:
     def predict(self, state: State, inputs: Tensor) -> Tensor:
         """Return logits, (n_folds, n_rows, n_units), with nothing dropped and moving statistics."""
         *hidden, last = self.layers(state.weights)
+        inputs, _ = self.entering(state.weights, inputs)
         statistics = self.statistics(state.statistics)
         for number, (layer, moving) in enumerate(zip(hidden, statistics, strict=True)):
             z, place = tf.matmul(inputs, layer.kernel), self.structure.batch_norm[number]
@@ -139,6 +142,25 @@ class StackedNetwork:
             if moving is not None and place == AFTER:
                 inputs = normalise_by(inputs, layer.scale, layer.shift, *moving)
         return tf.matmul(inputs, last.kernel) + last.bias
+
+    def entering(self, weights: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what enters the first layer: the inputs, with vectors in place of their codes.
+
+        Args:
+            weights: (n_weights,).
+            inputs: (n_folds, n_rows, n_inputs).
+
+        Returns:
+            (n_folds, n_rows, n_numbers + n_read), and the (n_folds, n_rows, n_read) places among the weights;
+            the inputs themselves and None where nothing is embedded.
+        """
+        n_codes = self.structure.embedded
+        if not n_codes:
+            return inputs, None
+        codes = tf.cast(inputs[:, :, -n_codes:], tf.int32)
+        code, apart = tf.unstack(self.plan.vectors, num=2, axis=1)
+        places = self.plan.vector_starts[:, tf.newaxis] + tf.gather(codes, code, axis=2) * apart
+        return tf.concat([inputs[:, :, :-n_codes], tf.gather(weights, places)], 2), places
 
     def learn(
         self, weights: Tensor, batch: Training, count: Tensor, step: Tensor
@@ -162,7 +184,7 @@ class StackedNetwork:
             some[:, tf.newaxis, tf.newaxis],
         )
         trace: list[Trace] = []
-        values = batch.inputs
+        values, places = self.entering(weights, batch.inputs)
         for number, layer in enumerate(layers[:-1]):
             trace.append(self._hidden(number, layer, values, rows, step))
             values = trace[-1].value
@@ -170,7 +192,9 @@ class StackedNetwork:
         loss, slope = self.loss.of_rows(batch.target, logits)
         summed = tf.where(count > 0.0, tf.reduce_sum(self.loss.weigh(loss, batch.weight), axis=1), 0.0)
         gradient = self.loss.weigh(slope, (batch.weight / some[:, tf.newaxis])[:, :, tf.newaxis])
-        parts = self._backwards(layers, trace, values, gradient, rows)
+        parts, gradient = self._backwards(layers, trace, values, gradient, rows)
+        if places is not None:
+            parts = [self._table_gradient(layers[0].kernel, gradient, places), *parts]
         statistics = [
             part for each in trace if each.norm is not None for part in (each.norm.mean, each.norm.variance)
         ]
@@ -205,8 +229,8 @@ class StackedNetwork:
         values: Tensor,
         gradient: Tensor,
         rows: RealRows,
-    ) -> list[Tensor]:
-        """Return the gradient of each part of the weights, in their order.
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return the gradient of each part of the layers, in their order, and that by the first layer's sums.
 
         Args:
             layers: the weights.
@@ -230,7 +254,20 @@ class StackedNetwork:
                 gradient = gradient * done.slope
                 others = [tf.reduce_sum(gradient, axis=1), *others]
             parts = [_kernel_gradient(done.inputs, gradient), *others, *parts]
-        return parts
+        return parts, gradient
+
+    def _table_gradient(self, kernel: Tensor, gradient: Tensor, places: Tensor) -> Tensor:
+        """Return the gradient of all tables, one after the other; numbers that no row has read have 0.
+
+        Args:
+            kernel: of the first layer.
+            gradient: by the first layer's sums.
+            places: as ``entering`` gives them.
+        """
+        n_read = tf.shape(places)[2]
+        by_vectors = tf.matmul(gradient, kernel[:, -n_read:], transpose_b=True)
+        n_numbers = tf.reduce_sum(self.sizes[: self.structure.embedded])
+        return tf.math.unsorted_segment_sum(by_vectors, places, n_numbers)
 
 
 def _sizes(shapes: Sequence[Tensor]) -> Tensor:

@@ -82,9 +82,11 @@ def _varied(network: StackedNetwork, inputs: Tensor, count: Tensor, step: Tensor
     """Return a batch's inputs as they are learned from, (n_folds, n_rows, n_inputs)."""
     plan = network.plan
     if network.structure.mixup:
-        inputs = mixed(inputs, count, plan.augment[0], tf.stack([plan.augment_seeds[0], step]))
+        seed = tf.stack([plan.augment_seeds[0], step])
+        inputs = mixed(inputs, count, plan.augment[0], seed, network.structure.embedded)
     if network.structure.noise:
-        inputs = noisy(inputs, plan.augment[1], tf.stack([plan.augment_seeds[1], step]))
+        seed = tf.stack([plan.augment_seeds[1], step])
+        inputs = noisy(inputs, plan.augment[1], seed, network.structure.embedded)
     return inputs
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tuner.export.own_file import KerasNetwork
-from tuner.export.plain_network import Activate, Dense, PlainNetwork, Step, normalise
+from tuner.export.plain_network import Activate, Dense, LookUp, PlainNetwork, Step, normalise
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
 from tuner.model.heads import Head
 from tuner.model.network import Network, count_parameters
@@ -88,7 +88,9 @@ def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwor
         return KerasNetwork(build_own(network.own, head, n_inputs, seed=0).model)
     random = np.random.default_rng(0)
     steps: list[Step] = []
-    width = n_inputs
+    width = network.width(n_inputs)
+    if network.embeddings:
+        steps.append(LookUp([np.zeros((table.rows, table.size), np.float32) for table in network.embeddings]))
 
     def dense(units: int, *, bias: bool) -> Dense:
         kernel = random.uniform(-0.1, 0.1, (width, units)).astype(np.float32)

@@ -136,8 +136,11 @@ def load_model(folder: str | Path) -> SavedModel:
             _check_target(target_scaler, manifest)
         except (ValueError, DataError) as error:
             raise TunerError(f"{path}: {error}; the folder is damaged: export it again") from None
-        read = read_own if manifest.own else read_network
-        network = read(place / part.keras, preprocessor.n_inputs, manifest.head)
+        if manifest.own:
+            network = read_own(place / part.keras, preprocessor.n_inputs, manifest.head)
+        else:
+            tables = preprocessor.tables
+            network = read_network(place / part.keras, preprocessor.n_inputs, manifest.head, tables)
         branches.append(Branch(part, preprocessor, target_scaler, network))
     return SavedModel(place, manifest, tuple(branches))
 

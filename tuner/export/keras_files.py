@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import TunerError
+from tuner.export.entrance import read_entrance
 from tuner.export.plain_network import Activate, Dense, PlainNetwork, Step, normalise
 from tuner.export.weights import Weights, read_weights
 from tuner.model.heads import Head
@@ -38,12 +39,16 @@ CLASSES: Mapping[str, tuple[str | None, str | None]] = MappingProxyType(
         "Activation": ("keras.layers", None),
         "BatchNormalization": ("keras.layers", None),
         "Dropout": ("keras.layers", None),
+        "GetItem": ("keras.src.ops.numpy", "GetItem"),
+        "Embedding": ("keras.layers", None),
+        "Concatenate": ("keras.layers", None),
         **{spec.keras: ("keras.initializers", None) for spec in INITIALIZERS.values()},
         "Ones": ("keras.initializers", None),
         "MaxNorm": ("keras.constraints", None),
         "L1L2": ("keras.regularizers", None),
         "DTypePolicy": ("keras", None),
         "__keras_tensor__": (None, None),
+        "__slice__": (None, None),
     }
 )
 """A class that a configuration may name -> its module and registered name."""
@@ -93,13 +98,14 @@ def open_keras(path: Path) -> Any:
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def read_network(path: Path, n_inputs: int, head: Head) -> PlainNetwork:
+def read_network(path: Path, n_inputs: int, head: Head, tables: Sequence[int] = ()) -> PlainNetwork:
     """Read a network; a file that is anything else than a plain feed-forward network is refused.
 
     Args:
         path: the file, of any origin.
         n_inputs: the columns that it should read.
         head: how it should end.
+        tables: how many codes each of the last inputs has, which it should embed.
 
     Raises:
         TunerError: names what was found.
@@ -108,7 +114,8 @@ def read_network(path: Path, n_inputs: int, head: Head) -> PlainNetwork:
         parts = archive_parts(path)
         config = json.loads(parts["config.json"])
         _check_classes(config)
-        steps = list(_steps(config, read_weights(parts["model.weights.h5"]), n_inputs, head))
+        found = read_weights(parts["model.weights.h5"])
+        steps = list(_steps(config, found, n_inputs, head, tables))
     except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
         raise refused(path, f"not a whole Keras file: {error}") from None
     except ValueError as error:
@@ -161,7 +168,9 @@ def _check_classes(config: object) -> None:
             _check_classes(value)
 
 
-def _steps(config: dict[str, Any], weights: Weights, n_inputs: int, head: Head) -> Iterator[Step]:
+def _steps(
+    config: dict[str, Any], weights: Weights, n_inputs: int, head: Head, tables: Sequence[int]
+) -> Iterator[Step]:
     """Yield the steps of what must be a chain of the listed layers, from the inputs to the head."""
     if config["class_name"] != "Functional":
         raise ValueError("it is not a functional model")
@@ -172,6 +181,11 @@ def _steps(config: dict[str, Any], weights: Weights, n_inputs: int, head: Head) 
     if last["class_name"] != "Dense" or last["config"]["activation"] != head.activation:
         raise ValueError(f"it does not end with a dense layer and {head.activation}")
     before, width = first["name"], n_inputs
+    if tables:
+        entrance = read_entrance(first["name"], layers, weights, n_inputs, tables)
+        before, layers = entrance.name, list(entrance.rest)
+        width = n_inputs - len(tables) + entrance.read
+        yield entrance.look_up
     seen: Counter[str] = Counter()
     for layer in layers:
         kind, settings = layer["class_name"], layer["config"]

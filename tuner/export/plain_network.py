@@ -61,6 +61,24 @@ def normalise(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LookUp:
+    """Vectors in place of codes.
+
+    Attributes:
+        tables: (n_codes, size) float32 for each of the last inputs.
+    """
+
+    tables: Sequence[np.ndarray]
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_numbers + n_read)."""
+        n_numbers = inputs.shape[1] - len(self.tables)
+        codes = inputs[:, n_numbers:].astype(np.int64)
+        vectors = [table[column] for table, column in zip(self.tables, codes.T, strict=True)]
+        return np.concatenate([inputs[:, :n_numbers], *vectors], axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PlainNetwork:
     """A feed-forward network.
 

@@ -17,6 +17,7 @@ from sklearn.preprocessing import (
 from tuner.data.choices import CATEGORICAL, DATE_PARTS, MISSING_CATEGORICAL, MISSING_NUMERIC, SCALERS
 from tuner.data.columns import Column
 from tuner.data.date_encoder import DateBlock
+from tuner.data.embedding_encoder import UNKNOWN, EmbeddingBlock
 from tuner.data.encoders import (
     Block,
     IndicatorBlock,
@@ -150,7 +151,7 @@ def _learned(block: Block) -> BlockPart:
             return BlockPart(fill=block.fill_.tolist())
         case OrdinalBlock():
             return BlockPart(codes=list(block.fill_))
-        case OneHotBlock():
+        case OneHotBlock() | EmbeddingBlock():
             return BlockPart(codes=list(block.fill_), slots=[places.tolist() for places in block.slots_])
         case DateBlock():
             growing = [
@@ -188,15 +189,19 @@ def from_file(file: PreprocessFile, columns: Sequence[Column]) -> tuple[Preproce
     n_scaled = sum(len(block.columns) for block in scaled if isinstance(block, NumericBlock | OrdinalBlock))
     preprocessor.scaler_ = _scaler(file, n_scaled)
     if file.kept is not None:
-        preprocessor = preprocessor.keeping(_kept(file.kept, preprocessor.n_inputs))
+        kept = _kept(file.kept, preprocessor.n_inputs, len(preprocessor.tables))
+        preprocessor = preprocessor.keeping(kept)
     return preprocessor, _target_scaler(file.target)
 
 
-def _kept(kept: list[int], n_inputs: int) -> np.ndarray:
+def _kept(kept: list[int], n_inputs: int, n_embedded: int) -> np.ndarray:
     used = [place for place in kept if place != -1]
     fitting = len(set(used)) == len(used) and all(0 <= place < n_inputs for place in used)
     if not used or not fitting or len(kept) > n_inputs:
         raise ValueError(f"kept: not distinct places of {n_inputs} inputs")
+    codes = list(range(n_inputs - n_embedded, n_inputs))
+    if kept[len(kept) - n_embedded :] != codes:
+        raise ValueError(f"kept: does not end with the {n_embedded} inputs that are embedded")
     return np.array(kept, np.int64)
 
 
@@ -223,13 +228,10 @@ def _restore(block: Block, part: BlockPart) -> None:
             block.fill_ = _codes(part.codes, block.columns)
         case OneHotBlock():
             block.fill_ = _codes(part.codes, block.columns)
-            slots = part.slots or []
-            if len(slots) != len(block.columns):
-                raise ValueError(f"slots: {len(slots)} columns, not {len(block.columns)}")
-            block.slots_ = tuple(
-                _slots(places, column, width)
-                for places, column, width in zip(slots, block.columns, block.widths(), strict=True)
-            )
+            block.slots_ = _slots_of(part, block.columns, block.widths(), none=-1)
+        case EmbeddingBlock():
+            block.fill_ = _codes(part.codes, block.columns)
+            block.slots_ = _slots_of(part, block.columns, block.tables(), none=UNKNOWN)
         case DateBlock():
             growing = part.growing or []
             needed = set(block.growing())
@@ -251,8 +253,19 @@ def _codes(codes: list[int] | None, columns: Sequence[Column]) -> tuple[int, ...
     return tuple(found)
 
 
-def _slots(places: list[int], column: Column, width: int) -> np.ndarray:
-    used = [place for place in places if place != -1]
+def _slots_of(
+    part: BlockPart, columns: Sequence[Column], widths: Sequence[int], none: int
+) -> tuple[np.ndarray, ...]:
+    """Return the places of each column's categories; ``none`` stands for one that has no place of its own."""
+    slots = part.slots or []
+    if len(slots) != len(columns):
+        raise ValueError(f"slots: {len(slots)} columns, not {len(columns)}")
+    each = zip(slots, columns, widths, strict=True)
+    return tuple(_slots(places, column, width, none) for places, column, width in each)
+
+
+def _slots(places: list[int], column: Column, width: int, none: int) -> np.ndarray:
+    used = [place for place in places if place != none]
     if len(places) != len(column.categories) + 1:
         raise ValueError(f"slots of column '{column.name}': {len(places)}, not one for each category")
     if len(set(used)) != len(used) or not all(0 <= place < width for place in used):

@@ -84,6 +84,15 @@ _ROWS = (
         "The largest norm of the weights that enter a unit of a hidden layer; 0 for any.",
         low=0,
     ),
+    Parameter(
+        "embedding_scale",
+        _FLOAT,
+        1.0,
+        "What the size of embedded categories' vectors is multiplied by.",
+        low=0,
+        above=True,
+        below=100,
+    ),
     Parameter("optimizer", _CHOICE, "adam", "How gradients change the weights.", options=tuple(OPTIMIZERS)),
     Parameter(
         "learning_rate", _FLOAT, None, "Size of a step; the optimizer's own default.", low=0, above=True

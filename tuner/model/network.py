@@ -1,12 +1,13 @@
 """The plan of a network: params in, layers and settings out."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from tuner.errors import TunerError, nearest
 from tuner.model.augment import NO_AUGMENT, Augment
+from tuner.model.embeddings import Embedding, plan_embeddings
 from tuner.model.heads import Head
 from tuner.model.mlp_parameters import AFTER, BEFORE, PARAMETERS
 from tuner.model.optimizers import OptimizerPlan, plan_optimizer
@@ -73,6 +74,7 @@ class Structure(NamedTuple):
         max_norm: whether norms of weights are bounded.
         clip: what bounds gradients, a name in ``CLIPS``, or None.
         weight_decay: whether weights decay.
+        embedded: how many columns are embedded.
     """
 
     batch_norm: tuple[str | None, ...]
@@ -80,6 +82,7 @@ class Structure(NamedTuple):
     max_norm: bool
     clip: str | None
     weight_decay: bool
+    embedded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class Network:
         schedule: how the learning rate changes in training.
         augment: how training batches are varied.
         own: what a function of the user's builds it from; there are then no layers, and no penalties but its own.
+        embeddings: tables of the last inputs, which are codes; trained with the rest, without penalties.
     """
 
     layers: tuple[Layer, ...]
@@ -110,6 +114,11 @@ class Network:
     schedule: SchedulePlan = CONSTANT
     augment: Augment = NO_AUGMENT
     own: OwnModel | None = None
+    embeddings: tuple[Embedding, ...] = ()
+
+    def width(self, n_inputs: int) -> int:
+        """Return how many numbers enter the first layer, of ``n_inputs`` inputs with their codes."""
+        return n_inputs + sum(table.size - 1 for table in self.embeddings)
 
     @property
     def structure(self) -> Structure:
@@ -120,6 +129,7 @@ class Network:
             self.max_norm > 0.0,
             self.optimizer.clip.name if self.optimizer.clip else None,
             self.optimizer.weight_decay > 0.0,
+            len(self.embeddings),
         )
 
 
@@ -175,6 +185,17 @@ def plan_own_network(own: OwnModel, params: Params) -> Network:
     )
 
 
+def embed(network: Network, params: Params, tables: Sequence[int]) -> Network:
+    """Return a network that embeds its last inputs.
+
+    Args:
+        network: its plan without them.
+        params: the trial's, which may scale the vectors.
+        tables: how many codes each of them has; none for a network as it is.
+    """
+    return replace(network, embeddings=plan_embeddings(tables, float(_value(params, "embedding_scale"))))
+
+
 def name_problem(name: str, parameters: Mapping[str, Parameter]) -> str | None:
     """Return what is wrong with a parameter's name in one phrase, or None where the model reads it.
 
@@ -191,14 +212,14 @@ def name_problem(name: str, parameters: Mapping[str, Parameter]) -> str | None:
 
 
 def count_parameters(network: Network, n_inputs: int, head: Head) -> int:
-    """Return the number of trainable weights: kernels, biases, batch normalisation's scales and shifts.
+    """Return the number of trainable weights: tables, kernels, biases, batch normalisation's scales and shifts.
 
     Args:
         network: the plan.
-        n_inputs: columns that enter the first layer.
+        n_inputs: columns of the inputs, codes among them.
         head: the end of the network.
     """
-    total, width = 0, n_inputs
+    total, width = sum(table.rows * table.size for table in network.embeddings), network.width(n_inputs)
     for layer in network.layers:
         vectors = [role for role in WEIGHTS[layer.batch_norm] if role not in (*MOVING, "kernel")]
         total += (width + len(vectors)) * layer.units
