@@ -25,7 +25,6 @@ class EmbeddingBlock:
         fill_: (n_columns,) the place in ``slots_`` that a missing value reads.
     """
 
-    scaled = False
     slots_: tuple[np.ndarray, ...]
     fill_: tuple[int, ...]
 
