@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuner.export.costs import costs_of
-from tuner.model.network import MODELS
 from tuner.records import Params, ParamValue
 from tuner.search.sobol import value_at
 from tuner.seeds import generator
 from tuner.space.ranges import Constant, Param
 from tuner.space.space import SearchSpace
 from tuner.study import Study
-from tuner.trial import width_of
+from tuner.trial import network_of, width_of
 
 TRIED = 200
 """Random configurations that are looked at."""
@@ -71,7 +70,7 @@ def check_bounds(study: Study) -> tuple[str, ...]:
 def obstacle_of(study: Study, params: Params) -> str | None:
     """Return which bounds a configuration's network breaks, in words; None where it keeps all."""
     problem = study.problem
-    network = MODELS[problem.model].plan(params)
+    network = network_of(problem, params)
     return problem.goals.obstacle(costs_of(problem.goals, network, width_of(problem, params), problem.head))
 
 

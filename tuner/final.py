@@ -28,7 +28,6 @@ from tuner.export.preprocess_json import to_file
 from tuner.export.tables import finite_or_none
 from tuner.model.heads import AUTO_OUTPUT
 from tuner.model.metrics import score
-from tuner.model.network import MODELS
 from tuner.model.schedules import following
 from tuner.records import Member
 from tuner.search.pruning import Bar
@@ -227,7 +226,7 @@ def _save(
             preprocess=f"preprocess{suffix}.json",
         )
         parts.append(part)
-        architecture = MODELS[problem.model].plan(params[network.trial])
+        architecture = network_of(problem, params[network.trial])
         save_network(architecture, problem.head, network.weights, folder / part.keras)
         file = to_file(network.prepared.preprocessor, network.prepared.target_scaler)
         (folder / part.preprocess).write_text(file.model_dump_json(exclude_none=True), "utf-8")

@@ -22,6 +22,7 @@ from tuner.engines.choice import make_engine
 from tuner.export.costs import weighed
 from tuner.glimpses import EVERY_S, Glimpses, Heard, unheard
 from tuner.model.augment import NO_AUGMENT, Augment
+from tuner.model.cnn import as_image
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
@@ -156,9 +157,11 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
 
 
 def network_of(problem: Problem, params: Params) -> Network:
-    """Return the plan of a trial's networks, and of how their batches are varied."""
+    """Return the plan of a trial's networks, of the images that they read, and of how their batches are varied."""
     augment = replace(problem.augment, **_own(params, "preprocess.augment."))
-    return replace(MODELS[problem.model].plan(params), augment=augment)
+    network = MODELS[problem.model].plan(params)
+    image = as_image(problem.dataset.row_shape) if network.blocks else None
+    return replace(network, augment=augment, image=image)
 
 
 def _own(params: Params, prefix: str, but: str = "\0") -> dict[str, Any]:
