@@ -9,16 +9,19 @@ from tuner.config.study_file import StudyConfig
 from tuner.data.balance import too_few
 from tuner.data.choices import balance_problem
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.features import check_image
 from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
 from tuner.model.augment import NO_AUGMENT, Augment
+from tuner.model.cnn import as_image
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import COSTS, LATENCY, PARAMETERS, Bound, Goals, Objective, objective_of
 from tuner.model.heads import POSITIVE_OUTPUTS, Head, make_head
 from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
+from tuner.model.network import IMAGE_MODELS
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
 from tuner.space.ranges import ChoiceParam, Constant
@@ -75,6 +78,7 @@ def open_study(config: StudyConfig) -> Study:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
     dataset = load_table(config)
+    _check_images(config, dataset)
     loss, metrics, others = _loss_and_metrics(config, dataset)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
@@ -137,7 +141,31 @@ def load_table(config: StudyConfig) -> Dataset:
         positive=config.positive,
         test_path=config.test if isinstance(config.test, str) else None,
         folder=config.folder,
+        image=data.image,
     )
+
+
+def _check_images(config: StudyConfig, dataset: Dataset) -> None:
+    """Refuse a table that is no images where the model reads images."""
+    model = config.training.model
+    if model not in IMAGE_MODELS:
+        return
+    image = as_image(dataset.row_shape)
+    if image is None:
+        found = "unrelated columns" if dataset.row_shape is None else f"arrays of shape {dataset.row_shape}"
+        raise config.problem(
+            "training.model",
+            f"'{model}' reads images, and the rows of {dataset.place} are {found}; write data: {{image: [height, width, "
+            "channels]}}, or model: mlp",
+        )
+    check_image(dataset.columns, image, dataset.place)
+    augment = config.preprocess.augment
+    shift = augment.get("shift", 0) if isinstance(augment, dict) else 0
+    if isinstance(shift, int) and shift >= min(image[:2]):
+        raise config.problem(
+            "preprocess.augment.shift",
+            f"{shift} moves images of {image[0]} x {image[1]} pixels out of sight; at most {min(image[:2]) - 1}",
+        )
 
 
 def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
@@ -267,6 +295,7 @@ def _preprocess_plan(config: StudyConfig) -> PreprocessPlan:
         missing_numeric=section.missing.numeric,
         missing_categorical=section.missing.categorical,
         indicator=section.missing.indicator,
+        as_one=config.training.model in IMAGE_MODELS,
     )
 
 

@@ -216,6 +216,17 @@ def _first(value: object) -> tuple[Params, ...]:
     return tuple(value)
 
 
+def _image(value: object) -> tuple[int, ...]:
+    sides = value if isinstance(value, list) else []
+    if len(sides) not in (2, 3) or not all(type(side) is int and side >= 1 for side in sides):
+        found = "[" + ", ".join(map(shown, sides)) + "]" if sides else shown(value)
+        raise ValueError(
+            f"{found} is not the size of an image; write [height, width] or [height, width, channels], whole numbers "
+            "of at least 1"
+        )
+    return tuple(sides)
+
+
 def _tracking_uri(value: object) -> str:
     if value == "auto" or (isinstance(value, str) and value.startswith(STORES)):
         return str(value)
@@ -289,6 +300,10 @@ MEMORY = Checked(
     memory_bytes, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{AMOUNT.pattern}$"}]}
 )
 FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
+IMAGE = Checked(
+    _image,
+    {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "integer", "minimum": 1}},
+)
 TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
 STORAGE = Checked(_storage, {"type": "string"})
 AT_LEAST_1 = Checked(_at_least_1, {"type": "integer", "minimum": 1})

@@ -35,6 +35,9 @@ class DataSection(Section):
     """A column; rows with the same value in it never straddle a split."""
     time: Annotated[str | None, check.TEXT] = None
     """A column; folds follow its order, and the held-out rows are the latest."""
+    image: Annotated[tuple[int, ...] | None, check.IMAGE] = None
+    """[height, width] or [height, width, channels] of the image that the columns of a flat table are, row of pixels after
+    row; an .npz file and scikit-learn's digits say it themselves."""
 
 
 class CvSection(Section):
@@ -75,8 +78,9 @@ class PreprocessSection(Section):
     vary more)."""
     balance: Annotated[str, named("preprocess.balance")] = "none"
     """How unequal classes are made to count alike, in the training rows of each fold."""
-    augment: Annotated[str | dict[str, float], AUGMENT] = "none"
-    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta)."""
+    augment: Annotated[str | dict[str, float | str], AUGMENT] = "none"
+    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta); images
+    also by {flip: horizontal, shift: 2, rotate: 10, zoom: 0.1, contrast: 0.2}, the most pixels, degrees and shares."""
 
 
 class ConstraintsSection(Section):
@@ -120,7 +124,7 @@ class TrainingSection(Section):
     backend: Annotated[str, named("training.backend")] = "tensorflow"
     """What Keras computes with."""
     model: Annotated[str, named("training.model")] = "mlp"
-    """The family of networks."""
+    """The family of networks: mlp (a multi-layer perceptron), or cnn (a convolutional network, for images)."""
 
 
 class SearchSection(Section):
@@ -173,7 +177,8 @@ class StudySections(Section):
     preprocess: PreprocessSection = PreprocessSection()
     """How columns become inputs."""
     search_space: Annotated[str | dict[str, Any], check.SPACE] = "mlp"
-    """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves."""
+    """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves; default: that of
+    training.model."""
     objective: Annotated[str | tuple[str, ...], check.OBJECTIVE] = "auto"
     """The metric that the search improves; auto: by the task. Or a list: a metric, then further metrics, parameters or
     latency_ms."""

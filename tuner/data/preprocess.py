@@ -13,6 +13,7 @@ from tuner.data.choices import CATEGORICAL, MISSING_CATEGORICAL, MISSING_NUMERIC
 from tuner.data.columns import FLOAT32_MAX, Column, Kind
 from tuner.data.date_encoder import DateBlock
 from tuner.data.encoders import Block, IndicatorBlock, NumericBlock, most_frequent
+from tuner.data.scalers import AsOneColumn
 from tuner.data.select import keep
 from tuner.errors import DataError
 
@@ -32,6 +33,7 @@ class PreprocessPlan:
         select_k: how many inputs are kept, those that tell the most of the target; None for all.
         select_variance: the variance that an input must exceed to be kept; None where any is.
         balance: a key of ``BALANCES``.
+        as_one: whether all numbers go through the scaler as values of one column, as the pixels of images do.
     """
 
     numeric: str = "standard"
@@ -44,6 +46,7 @@ class PreprocessPlan:
     select_k: int | None = None
     select_variance: float | None = None
     balance: str = "none"
+    as_one: bool = False
 
     @property
     def selects(self) -> bool:
@@ -101,6 +104,8 @@ class Preprocessor:
         self.scaler_ = None
         if scaled:
             scaler = resolve(SCALERS[self.plan.numeric])(len(frame), self.seed)
+            if self.plan.as_one:
+                scaler = AsOneColumn(scaler)
             self.scaler_ = scaler.fit(self._numbers(frame))
         return self
 

@@ -6,10 +6,10 @@ only after that, and only where a user asks for a Keras model.
 """
 
 import json
+import math
 import warnings
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import TunerError
-from tuner.export.plain_network import ACTIVATIONS, Dense, PlainNetwork, Step, normalise
+from tuner.export.keras_layers import LayerReader
+from tuner.export.plain_network import PlainNetwork, chunk_rows
 from tuner.export.weights import Weights, read_weights
 from tuner.model.heads import Head
 from tuner.model.initializers import INITIALIZERS
@@ -38,6 +39,12 @@ CLASSES: Mapping[str, tuple[str | None, str | None]] = MappingProxyType(
         "Activation": ("keras.layers", None),
         "BatchNormalization": ("keras.layers", None),
         "Dropout": ("keras.layers", None),
+        "Reshape": ("keras.layers", None),
+        "Conv2D": ("keras.layers", None),
+        "MaxPooling2D": ("keras.layers", None),
+        "AveragePooling2D": ("keras.layers", None),
+        "SpatialDropout2D": ("keras.layers", None),
+        "Flatten": ("keras.layers", None),
         **{spec.keras: ("keras.initializers", None) for spec in INITIALIZERS.values()},
         "Ones": ("keras.initializers", None),
         "MaxNorm": ("keras.constraints", None),
@@ -63,7 +70,8 @@ def save_network(network: Network, head: Head, weights: Sequence[np.ndarray], pa
     """
     from tuner.engines.keras_model import build_keras_model
 
-    model = build_keras_model(network, head, len(weights[0]))
+    n_inputs = len(weights[0]) if network.image is None else math.prod(network.image)
+    model = build_keras_model(network, head, n_inputs)
     model.set_weights(list(weights))
     with warnings.catch_warnings():
         # TensorFlow 2.21 does not know NumPy 2's way to ask for a copy, and makes one.
@@ -101,14 +109,13 @@ def read_network(path: Path, n_inputs: int, head: Head) -> PlainNetwork:
         parts = _parts(path)
         config = json.loads(parts["config.json"])
         _check_classes(config)
-        steps = list(_steps(config, read_weights(parts["model.weights.h5"]), n_inputs, head))
+        return _network(config, read_weights(parts["model.weights.h5"]), n_inputs, head)
     except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
         raise _refused(path, f"not a whole Keras file: {error}") from None
     except ValueError as error:
         raise _refused(path, str(error)) from None
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError) as error:
         raise _refused(path, f"its parts have another form: {type(error).__name__}: {error}") from None
-    return PlainNetwork(tuple(steps))
 
 
 def _parts(path: Path) -> dict[str, bytes]:
@@ -148,52 +155,28 @@ def _check_classes(config: object) -> None:
             _check_classes(value)
 
 
-def _steps(config: dict[str, Any], weights: Weights, n_inputs: int, head: Head) -> Iterator[Step]:
-    """Yield the steps of what must be a chain of the listed layers, from the inputs to the head."""
+def _network(config: dict[str, Any], weights: Weights, n_inputs: int, head: Head) -> PlainNetwork:
+    """Return what must be a chain of the listed layers, from the inputs to the head."""
     if config["class_name"] != "Functional":
         raise ValueError("it is not a functional model")
     first, *layers = config["config"]["layers"]
     if first["class_name"] != "InputLayer" or first["config"]["batch_shape"] != [None, n_inputs]:
         raise ValueError(f"it does not begin with {n_inputs} inputs")
     last = layers[-1]
-    if last["class_name"] != "Dense" or last["config"]["activation"] != head.activation:
-        raise ValueError(f"it does not end with a dense layer and {head.activation}")
-    before, width = first["name"], n_inputs
-    seen: Counter[str] = Counter()
+    if (
+        last["class_name"] != "Dense"
+        or last["config"]["activation"] != head.activation
+        or last["config"]["units"] != head.units
+    ):
+        raise ValueError(f"it does not end with a dense layer of {head.units} units and {head.activation}")
+    before = first["name"]
+    reader = LayerReader(weights, n_inputs)
     for layer in layers:
-        kind, settings = layer["class_name"], layer["config"]
         if _history(layer) != before:
             raise ValueError(f"layer {layer['name']!r} does not follow the one before it")
         before = layer["name"]
-        if kind == "Dense":
-            units = head.units if layer is last else settings["units"]
-            yield _dense(settings, weights, _group("dense", seen), (width, units))
-            width = units
-        elif kind == "BatchNormalization":
-            group = _group("batch_normalization", seen)
-            four = [weights.take(group, number, (width,)) for number in range(4)]
-            yield normalise(four[0], four[1], four[2], four[3], float(settings["epsilon"]))
-        elif kind not in ("Activation", "Dropout"):
-            raise ValueError(f"layer {layer['name']!r} is a {kind}, which has no place there")
-        if kind in ("Dense", "Activation"):
-            yield ACTIVATIONS[settings["activation"]]
-        seen[kind] += 1
-
-
-def _dense(settings: dict[str, Any], weights: Weights, group: str, shape: tuple[int, int]) -> Dense:
-    if settings["units"] != shape[1]:
-        raise ValueError(f"it has {settings['units']} outputs, not {shape[1]}")
-    kernel = weights.take(group, 0, shape)
-    return Dense(kernel, weights.take(group, 1, shape[1:]) if settings["use_bias"] else None)
-
-
-_COUNTED = {"dense": "Dense", "batch_normalization": "BatchNormalization"}
-
-
-def _group(name: str, seen: Counter[str]) -> str:
-    """Return where Keras keeps the weights of the next layer of a kind: ``layers/dense``, ``layers/dense_1``, ..."""
-    number = seen[_COUNTED[name]]
-    return f"layers/{name}_{number}" if number else f"layers/{name}"
+        reader.read(layer["name"], layer["class_name"], layer["config"])
+    return PlainNetwork(tuple(reader.steps), chunk_rows(reader.widest))
 
 
 def _history(layer: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ class Augment:
         shift: the most whole pixels that an image is moved by, along each side; 0 for none.
         rotate: the most degrees that an image is turned by, either way; 0 for none.
         zoom: the largest share that an image shrinks or grows by, below 1; 0 for none.
-        contrast: the largest share that the contrast of an image falls or rises by, at most 1; 0 for none.
+        contrast: the largest share that the contrast of an image falls or rises by, below 1; 0 for none.
     """
 
     noise: float = 0.0

@@ -258,6 +258,9 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 )
 """What ``training.model`` may name."""
 
+IMAGE_MODELS = frozenset({"cnn"})
+"""Those that read a row as an image."""
+
 
 def _place(batch_norm: ParamValue) -> str | None:
     """Return where layers are normalised, by the parameter's value."""
