@@ -155,8 +155,8 @@ def _check_images(config: StudyConfig, dataset: Dataset) -> None:
         found = "unrelated columns" if dataset.row_shape is None else f"arrays of shape {dataset.row_shape}"
         raise config.problem(
             "training.model",
-            f"'{model}' reads images, and the rows of {dataset.place} are {found}; write data: {{image: [height, width, "
-            "channels]}}, or model: mlp",
+            f"'{model}' reads images, and the rows of {dataset.place} are {found}; write data.image: [height, width, "
+            "channels], or model: mlp",
         )
     check_image(dataset.columns, image, dataset.place)
     augment = config.preprocess.augment

@@ -42,4 +42,5 @@ def image_space_problems(study: StudySections, space: SearchSpace) -> Iterator[P
 
 def _no_images(key: str, model: str) -> str:
     models = " or ".join(sorted(IMAGE_MODELS))
-    return f"'{key}' varies images, and a '{model}' reads single numbers; write training.model: {models}, or leave it out"
+    way_out = f"write training.model: {models}, or leave it out"
+    return f"'{key}' varies images, and a '{model}' reads single numbers; {way_out}"

@@ -36,8 +36,8 @@ class DataSection(Section):
     time: Annotated[str | None, check.TEXT] = None
     """A column; folds follow its order, and the held-out rows are the latest."""
     image: Annotated[tuple[int, ...] | None, check.IMAGE] = None
-    """[height, width] or [height, width, channels] of the image that the columns of a flat table are, row of pixels after
-    row; an .npz file and scikit-learn's digits say it themselves."""
+    """[height, width] or [height, width, channels] of the image that the columns of a flat table are, one row of pixels
+    after the other; an .npz file and scikit-learn's digits say it themselves."""
 
 
 class CvSection(Section):
@@ -79,8 +79,9 @@ class PreprocessSection(Section):
     balance: Annotated[str, named("preprocess.balance")] = "none"
     """How unequal classes are made to count alike, in the training rows of each fold."""
     augment: Annotated[str | dict[str, float | str], AUGMENT] = "none"
-    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta); images
-    also by {flip: horizontal, shift: 2, rotate: 10, zoom: 0.1, contrast: 0.2}, the most pixels, degrees and shares."""
+    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta);
+    images also by {flip: horizontal, shift: 2, rotate: 10, zoom: 0.1, contrast: 0.2}, the most pixels, degrees and
+    shares."""
 
 
 class ConstraintsSection(Section):

@@ -62,7 +62,7 @@ class LayerReader:
         self._seen[kind] += 1
 
     def _group(self, kind: str) -> str:
-        """Return where Keras keeps the weights of the next layer of a kind: ``layers/dense``, ``layers/dense_1``, ..."""
+        """Return where Keras keeps the next layer of a kind: ``layers/dense``, then ``layers/dense_1``, ..."""
         place, number = _PLACES[kind], self._seen[kind]
         return f"layers/{place}_{number}" if number else f"layers/{place}"
 
