@@ -12,7 +12,7 @@ from tuner.data.folds import Fold
 from tuner.data.preprocess import Preprocessor, PreprocessPlan
 from tuner.data.sources import Source
 from tuner.model.heads import make_head
-from tuner.model.losses import AUTO_LOSS
+from tuner.model.losses import AUTO_LOSS, LossPlan
 from tuner.model.metrics import METRICS
 from tuner.records import Params, State, TrialResult
 from tuner.search.pruning import Bar
@@ -50,7 +50,7 @@ def make_problem(case: Case, folds: list[Split], engine: str, epochs: int) -> Pr
         n_repeats=1,
         head=make_head(dataset.task, len(dataset.target_names), len(dataset.classes)),
         preprocess=PreprocessPlan(),
-        loss=AUTO_LOSS[dataset.task],
+        loss=LossPlan(AUTO_LOSS[dataset.task]),
         metrics=(case.metric,),
         epochs=epochs,
         early_stopping=None,

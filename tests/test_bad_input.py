@@ -249,8 +249,6 @@ def test_a_tracking_store_that_cannot_be_reached_is_refused(tmp_path, uri):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--executor", "ray"], ["--executor ray", "local"]),
-        (["--executor", "cloud"], ["--executor cloud", "local"]),
         (["--timeout", "soon"], ["--timeout", "soon", "10m"]),
     ],
 )

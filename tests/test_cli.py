@@ -64,7 +64,10 @@ def test_run_prints_the_result_on_standard_output(ran, shown):
         )
     assert "default configuration (trial 0" in out
     assert "optimistic" in out or best["number"] == 0
-    assert re.search(r"^to be expected of new rows: accuracy 0\.\d+ \[0\.\d+, \d\.\d+\]", out, re.M)
+    corrected = shown["corrected"]
+    bounds = f"{corrected['value']:.4f} [{corrected['low']:.4f}, {corrected['high']:.4f}]"
+    assert f"to be expected of new rows: accuracy {bounds}, the best score corrected " in out
+    assert f"accuracy {bounds}, the best score corrected " in tune("show", path).out
     assert f"next: tune report {path}   tune ui {path}" in out
     assert "experiment 'small'" in out
     final = shown["final"]
@@ -79,7 +82,8 @@ def test_run_prints_the_result_on_standard_output(ran, shown):
 
 
 def test_show_gives_machines_what_the_contract_names(shown):
-    assert list(shown) == ["study", "task", "objective", "data", "seed", "trials", "best", "final"]
+    keys = ["study", "task", "objective", "data", "seed", "trials", "best", "corrected", "final"]
+    assert list(shown) == keys
     assert (shown["study"], shown["task"], shown["seed"]) == ("small", "multiclass", 7)
     assert shown["objective"] == [{"metric": "accuracy", "direction": "maximize"}]
     assert (shown["data"]["rows"], shown["data"]["columns"]) == (90, 5)

@@ -1,8 +1,11 @@
 import json
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,26 @@ class AtOnce:
 
     def close(self) -> None:
         pass
+
+
+class Minutes(AtOnce):
+    """Says that each trial took a minute, and keeps what the driver expects to come."""
+
+    def __init__(self) -> None:
+        self.expected: list[float] = []
+
+    @property
+    def ahead(self) -> float:
+        return self.expected[-1]
+
+    @ahead.setter
+    def ahead(self, seconds: float) -> None:
+        self.expected.append(seconds)
+
+    def submit(self, task: TrialTask) -> Future[TrialResult]:
+        future: Future[TrialResult] = Future()
+        future.set_result(replace(learnt_by_formula(task), seconds=60.0))
+        return future
 
 
 class OutOfOrder:
@@ -331,6 +354,27 @@ def test_trained_networks_give_the_same_table_side_by_side(tmp_path, networks):
     study, expected = networks
     drive(study, tmp_path, _Threads(study.problem.engine), N_TRIALS)
     assert table(study, tmp_path) == expected
+
+
+def test_the_executor_is_told_how_much_training_is_still_to_come(tmp_path):
+    study = study_of(tmp_path, search_space=WIDE, search={"trials": 4, "sampler": "random"})
+    minutes = Minutes()
+    drive(study, tmp_path / "records", minutes, 4)
+    assert minutes.expected == [math.inf, 180.0, 120.0, 60.0, 0.0]
+    goes_on = Minutes()
+    drive(study, tmp_path / "records", goes_on, 6)
+    assert goes_on.expected == [120.0, 60.0, 0.0]
+
+
+def test_what_is_to_come_ends_with_the_time_of_the_study(tmp_path):
+    study = study_of(tmp_path, search_space=WIDE, search={"trials": 4, "sampler": "random"})
+    minutes = Minutes()
+    with closing(StudyStore(tmp_path / "records", study.config.name)) as store:
+        store.create(make_header(study), maximize=True)
+        driver = Driver(study, store, Told(), minutes)
+        assert len(list(driver.run(4, deadline=time.monotonic() + 100, training=nullcontext))) == 4
+    assert [expected <= 100 for expected in minutes.expected] == [True] * 5
+    assert minutes.expected[-2:] == [60.0, 0.0]
 
 
 NARROW = {

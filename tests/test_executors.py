@@ -68,8 +68,7 @@ def test_a_worker_gives_the_bits_of_this_process(task, worker):
 
 def kill_at_work(worker, future) -> None:
     """Kill the first worker once it has loaded and been handed an order."""
-    seat = worker._seats[0]
-    wait_until(lambda: seat._process is not None and seat._process.load_seconds is not None)
+    wait_until(lambda: worker.processes and worker.processes[0].load_seconds is not None)
     time.sleep(0.3)
     assert not future.done()
     os.kill(worker.pids[0], signal.SIGKILL)

@@ -1,6 +1,8 @@
 """Studies of several objectives with bounds, from the study file to the report."""
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,16 @@ import pytest
 
 from tests.command import tune
 from tests.report.page import page_of
-from tests.report.recorded import report_of
+from tests.report.recorded import complete, report_of
 from tests.small import SPACE, config_of, study_of, task_of
 from tests.test_run import runs_of, without_seconds
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.constraints import check_bounds, count_kept, obstacle_of, random_configurations
-from tuner.driver import make_task
+from tuner.driver import make_bars, make_task
 from tuner.errors import TunerError
 from tuner.executors.in_process import InProcess
 from tuner.growth import check_continues
+from tuner.header import make_header
 from tuner.model.goals import Bound, Goals
 from tuner.records import State, TrialResult
 from tuner.report.chart import Picture, Points
@@ -26,8 +29,9 @@ from tuner.report.document import Table
 from tuner.report.write import make_document
 from tuner.run import Opened, run_study
 from tuner.search.pruning import Told
+from tuner.search.sampling import Sampling
 from tuner.search.storage import StudyStore
-from tuner.study import open_study
+from tuner.study import Study, open_study
 from tuner.summary import StudySummary, read_summary
 from tuner.trial import TrialTask, evaluate, parameters_of
 from tuner.verify import verify_trial
@@ -220,12 +224,18 @@ def test_a_small_network_is_judged_against_the_small_ones(tmp_path) -> None:
     params = {"layers": 1, "neurons": 3, "learning_rate": 0.01, "batch_size": 32}
     size = parameters_of(study.problem, params)
     curves = np.linspace(0.5, 0.9, 6)[:, None] * np.ones(5)
-    large = {n: Told(n, True, curves[n], None, size + 1) for n in range(6)}
-    small = {n: Told(n, True, curves[n], None, size) for n in range(6)}
-    assert make_task(study, 8, params, large).bar.heights == {}
-    assert make_task(study, 8, params, small).bar.heights == {3: pytest.approx(curves[4, 0])}
+    large = [Told(n, True, curves[n], None, size + 1) for n in range(6)]
+    small = [Told(n, True, curves[n], None, size) for n in range(6)]
     one = study_of(tmp_path, **{**KEYS, "constraints": "none", "objective": "roc_auc"})
-    assert make_task(one, 8, params, large).bar.heights == {3: pytest.approx(curves[4, 0])}
+
+    def heights(study: Study, told: Sequence[Told]) -> Mapping[int, float]:
+        bars = make_bars(study)
+        bars.see(told)
+        return make_task(study, bars, 8, params).bar.heights
+
+    assert heights(study, large) == {}
+    assert heights(study, small) == {3: pytest.approx(curves[4, 0])}
+    assert heights(one, large) == {3: pytest.approx(curves[4, 0])}
 
 
 def test_what_keeps_a_bound_is_counted_before_any_training(tmp_path) -> None:
@@ -260,3 +270,65 @@ def test_tune_check_says_how_many_configurations_keep_the_bounds(begin) -> None:
     assert f"{kept} of 200 random configurations keep the constraints" in said.out
     assert "the default configuration (trial 0) has" in said.out
     assert not Path(config.runs_folder).exists()
+
+
+def test_a_study_without_a_trial_that_keeps_the_bounds_has_no_winner_and_says_why(tmp_path) -> None:
+    keys = {
+        "target": "yes",
+        "objective": "roc_auc",
+        "constraints": {"parameters": MOST},
+        "search_space": WIDE,
+    }
+    study = study_of(tmp_path, **keys)
+    config = study.config
+    sampling = Sampling(config.space, "random", seed=7, window=9, maximize=True)
+    with closing(StudyStore(config.runs_folder, config.name)) as store:
+        store.create(make_header(study), maximize=True)
+        for number in range(2):
+            asked = sampling.ask({})
+            store.asked(asked)
+            broken = {"message": "200 parameters, more than 150", "constraints": {"parameters": 1 / 3}}
+            store.ended(
+                replace(complete(study, asked, 0.3), **broken)
+                if number == 0
+                else TrialResult(number, State.PRUNED, asked.params, **broken)
+            )
+    summary = read_summary(config)
+    assert (summary.best, summary.to_json()["best"], len(summary.complete())) == (None, [], 1)
+    words = "no trial completed that keeps the constraints"
+    assert f"{words}; trial 0 has 200 parameters, more than 150" in tune("show", config.path).out
+    for command in ("export", "verify"):
+        said = tune(command, config.path)
+        assert said.code
+        assert words in said.err
+    assert "No trial that keeps the constraints is complete yet" in page_of(study).shown
+
+
+def test_copies_of_a_trial_are_not_on_the_front_and_are_marked_in_the_report(tmp_path) -> None:
+    study = study_of(tmp_path, **{**KEYS, "constraints": "none", "metrics": []})
+    config = study.config
+    with closing(StudyStore(config.runs_folder, config.name)) as store:
+        store.create(make_header(study), maximize=True, others=["minimize"])
+        sampling = Sampling(config.space, "random", seed=7, window=9, maximize=True)
+        for number in range(3):
+            asked = sampling.ask({})
+            store.asked(asked)
+            made = complete(study, asked, 0.3)
+            score = 0.8 if number else 0.7
+            pair = {"values": (score, 100.0), "fold_values": ((score,) * 2, (100.0,) * 2)}
+            store.ended(replace(made, **pair, same_as=1 if number == 2 else None))
+    assert [each.number for each in read_summary(config).front()] == [1]
+    document = make_document(report_of(study))
+    tables = [block for each in document.sections for block in each.blocks if isinstance(block, Table)]
+    (best,) = [table for table in tables if table.title.startswith("The best 3 of 3")]
+    assert [row[0] for row in best.rows] == ["1", "2 = 1", "0"]
+
+
+def test_the_metric_that_auto_stands_for_is_not_named_again(tmp_path) -> None:
+    with pytest.raises(
+        TunerError, match=r"yaml:\d+: objective: 'roc_auc', which auto is for binary, is given twice"
+    ):
+        study_of(tmp_path, **{**KEYS, "objective": ["auto", "roc_auc"]})
+    named = study_of(tmp_path, **{**KEYS, "objective": ["auto", "log_loss", "latency_ms"]})
+    assert [each.name for each in named.objectives] == ["roc_auc", "log_loss", "latency_ms"]
+    assert named.problem.metrics == ("roc_auc", "log_loss", "accuracy")

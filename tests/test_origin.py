@@ -82,7 +82,7 @@ def test_a_study_of_which_nothing_fits_is_refused(tmp_path, source):
 
 def test_a_study_without_trials_is_refused(tmp_path, source):
     unused = write_study(tmp_path, name="unused")
-    with pytest.raises(TunerError, match=r"--from .*unused.yaml: no trials yet; type: tune run"):
+    with pytest.raises(TunerError, match=r"--from .*unused.yaml: no trials yet in .*; type: tune run"):
         start_from(source.config, unused)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import descendants, ray_cluster
 from tests.command import read_until, start_tune, tune
 from tests.small import write_study
 from tuner.tracking.mlflow_store import connect, sqlite_uri
@@ -97,9 +98,27 @@ def one_run_a_trial(shown: dict[str, Any]) -> tuple[list[str], dict[int, list[st
 def test_the_table_is_the_same_for_four_workers(begin, once):
     path = write_study(begin("workers"), **STUDY)
     with start_tune("run", path, "--workers", 4) as process:
+        assert wait_for(lambda: len(children(process.pid)) == 4)
         said, _ = process.communicate()
     assert process.returncode == 0, said
     assert table(path) == once
+
+
+def test_the_table_is_the_same_on_a_ray_cluster_that_loses_the_node_at_work(begin, once, monkeypatch):
+    path = write_study(begin("ray"), **STUDY)
+    with ray_cluster(monkeypatch) as nodes:
+        lost = nodes.add()
+        with start_tune("run", path, "--executor", "ray") as process:
+            said = read_until(process, "trial 2 ")
+            another = nodes.add()
+            nodes.kill(lost)
+            said += process.communicate()[0]
+        assert process.returncode == 0, said
+        assert wait_for(lambda: not any(map(children, descendants(another.pid)))), (
+            "a worker outlived its driver"
+        )
+    assert table(path) == once
+    assert mlflow_of(path) == one_run_a_trial(once)
 
 
 def test_the_table_is_the_same_if_driver_and_workers_are_killed_at_random_moments(begin, once):

@@ -14,8 +14,8 @@ from tuner.places import experiment_name, tracking_place
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
-from tuner.study import Study, open_study
-from tuner.tracking.mlflow_store import connect, find_experiment
+from tuner.study import Study, check_loss_runs, open_study
+from tuner.tracking.mlflow_store import check_reachable
 from tuner.trial import network_of, prepare
 
 
@@ -61,8 +61,8 @@ def check_study(config: StudyConfig) -> CheckReport:
     """Put a study together and train one batch of the smallest and the largest network; writes nothing.
 
     Raises:
-        TunerError: something does not fit, the study's records are of another file or other data, the MLflow server
-            does not answer, or a network cannot be trained.
+        TunerError: something does not fit, the study's records are of another file or other data, the tracking
+            store does not answer, or a network cannot be trained.
     """
     study = open_study(config)
     with closing(StudyStore(config.runs_folder, config.name, config.database)) as store:
@@ -70,8 +70,8 @@ def check_study(config: StudyConfig) -> CheckReport:
             tried = {trial.number: trial.params for trial in store.asked_trials()}
             check_continues(study, store.header(), tried)
     uri, _ = tracking_place(config)
-    if uri.startswith(("http://", "https://")):
-        find_experiment(connect(uri), uri, experiment_name(config))
+    check_reachable(uri, experiment_name(config))
+    check_loss_runs(study)
     notes = check_bounds(study)
     kept = count_kept(study) if study.problem.goals.bounds else None
     ends = (("smallest", config.space.smallest()), ("largest", config.space.largest()))

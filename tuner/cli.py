@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from tuner.completion import study_files
 from tuner.errors import TunerError
+from tuner.executors.kinds import Kind
 from tuner.interrupts import INTERRUPTED
 
 # Looking for pydantic's plugins among all that is installed would take a tenth of a command's start.
@@ -16,15 +18,17 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 app = typer.Typer(
     help="Search for the best neural network for a table: cross-validated, repeatable, tracked in MLflow.",
-    epilog="Start with: tune run studies/iris.yaml",
+    epilog="Start with: tune init table.csv --target COLUMN, or tune run studies/iris.yaml",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 StudyFile = Annotated[
-    Path, typer.Argument(metavar="STUDY", help="The study file, such as studies/iris.yaml.")
+    Path,
+    typer.Argument(
+        metavar="STUDY", help="The study file, such as studies/iris.yaml.", autocompletion=study_files
+    ),
 ]
 
 NO_TRIAL_COMPLETED = 1
@@ -51,6 +55,30 @@ def options(
 
 
 @app.command()
+def init(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Your table: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz."),
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL", help="The column to predict; once for each of several.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The study file; default: studies/NAME.yaml."),
+    ] = None,
+) -> None:
+    """Look at a table, and write a study file for it that runs as it is, with a comment for each choice."""
+    from tuner.init.start import init_study
+    from tuner.view.init import show_looked, show_started
+
+    show_started(init_study(data, target or (), output, seen=show_looked))
+
+
+@app.command()
 def run(
     study: StudyFile,
     trials: Annotated[
@@ -63,10 +91,14 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that train, up to search.window of them; default: a core each. The result is the same.",
+            help="Processes that train, up to search.window of them; default: as many as cores (or, with Ray, the "
+            "cluster) have room for. The result is the same.",
         ),
     ] = None,
-    executor: Annotated[str, typer.Option(help="Where trials run; this version has local.")] = "local",
+    executor: Annotated[
+        Kind,
+        typer.Option(help="Where trials run: processes of this machine, or the Ray cluster at RAY_ADDRESS."),
+    ] = Kind.LOCAL,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; the old study is kept under a dated name.")
     ] = False,
@@ -80,26 +112,23 @@ def run(
 ) -> None:
     """Search, or continue a search that is unfinished."""
     from tuner.config.study_file import load_config
-    from tuner.options import check_executor, choose_workers, parse_timeout
+    from tuner.options import idle_workers, parse_timeout
 
-    check_executor(executor)
     seconds = parse_timeout(timeout)
     config = load_config(study)
+    idle = idle_workers(workers, config.search.window)
+    if idle is not None and not quiet:
+        typer.echo(idle, err=True)
 
-    from tuner.executors.executor import Limits
-    from tuner.executors.local import LocalWorkers
+    from tuner.executors.choice import EXECUTORS
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    local = LocalWorkers(
-        config.engine.name,
-        workers=choose_workers(workers, config.search.window),
-        limits=Limits(config.search.trial_timeout, config.search.trial_memory),
-    )
+    crew = EXECUTORS[executor](config, workers)
 
     from tuner.run import run_study
     from tuner.view.display import show_run
 
-    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=local)
+    events = run_study(config, trials=trials, timeout=seconds, fresh=fresh, origin=origin, executor=crew)
     closed = show_run(events, config, quiet=quiet)
     if closed.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -169,10 +198,10 @@ def verify(
 
     config = load_config(study)
 
-    from tuner.executors.local import LocalWorkers
+    from tuner.executors.choice import one_worker
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorkers(config.engine.name)
+    worker = one_worker(config)
 
     from tuner.verify import verify_trial
     from tuner.view.verification import show_verified
@@ -202,10 +231,10 @@ def export(
 
     config = load_config(study)
 
-    from tuner.executors.local import LocalWorkers
+    from tuner.executors.choice import one_worker
 
     # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
-    worker = LocalWorkers(config.engine.name)
+    worker = one_worker(config)
 
     from tuner.conclude.exported import export_study
     from tuner.view.final import show_exported

@@ -25,8 +25,11 @@ LOOK_S = 1.0
 
 
 def told_of(study: Study, store: StudyStore, result: TrialResult) -> Told | None:
-    """Return what the study's pruner sees of a recorded trial; None for one without a score."""
-    if not result.values:
+    """Return what the study's pruner sees of a recorded trial.
+
+    That is nothing of one without a score, nor of one that breaks a bound: what others cannot reach is no bar for them.
+    """
+    if not result.values or not result.feasible:
         return None
     folds = None
     if study.config.search.pruner in BY_FOLD:

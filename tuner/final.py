@@ -26,7 +26,7 @@ from tuner.export.manifest import (
 )
 from tuner.export.preprocess_json import to_file
 from tuner.export.tables import finite_or_none
-from tuner.model.heads import AUTO_OUTPUT
+from tuner.model.heads import AUTO_OUTPUT, EVEN
 from tuner.model.metrics import score
 from tuner.model.schedules import following
 from tuner.records import Member
@@ -63,6 +63,7 @@ class FinalPlan:
         created: ISO 8601 time.
         losses: trial -> (n_epochs, n_folds) validation losses of its folds, which a learning rate may have followed:
             that of a network which is trained on all rows, without rows to validate on, falls when theirs did.
+        thresholds: the probability above which the model gives a label: one for all, or one for each.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class FinalPlan:
     study: StudyPart
     created: str
     losses: Mapping[int, np.ndarray] = field(default_factory=dict)
+    thresholds: tuple[float, ...] = EVEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +130,11 @@ def train_final(problem: Problem, plan: FinalPlan) -> Trained:
         model = load_model(folder)
         outputs = model.outputs(problem.dataset.features.iloc[plan.rows])
         target = problem.dataset.target[plan.rows]
-        train_scores = {name: score(name, problem.head, target, outputs) for name in problem.metrics}
+        weight = None if problem.score_weight is None else problem.score_weight[plan.rows]
+        head = replace(problem.head, thresholds=plan.thresholds)
+        train_scores = {
+            name: score(problem.metric(name), head, target, outputs, weight) for name in problem.metrics
+        }
         held_out = None
         if len(plan.held_out):
             held_out = model.outputs(problem.dataset.features.iloc[plan.held_out])
@@ -246,6 +252,7 @@ def _manifest(
         target_names=dataset.target_names,
         classes=dataset.classes,
         output=problem.head.activation if dataset.task is Task.REGRESSION else AUTO_OUTPUT,
+        thresholds=plan.thresholds,
         columns=tuple(map(_column, dataset.columns)),
         trials=tuple(
             TrialPart(number=each.trial, weight=each.weight, params=dict(each.params), epochs=each.epochs)

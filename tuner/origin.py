@@ -39,9 +39,9 @@ def start_from(config: StudyConfig, other: Path) -> Start:
         TunerError: the other study has no complete trial, or nothing of its best ones fits.
     """
     source = load_config(other)
-    with closing(StudyStore(source.runs_folder, source.name)) as store:
+    with closing(StudyStore(source.runs_folder, source.name, source.database)) as store:
         if not store.exists:
-            raise TunerError(f"--from {other}: no trials yet; type: tune run {other}")
+            raise TunerError(f"--from {other}: no trials yet in {store.place}; type: tune run {other}")
         header, ranked = store.header(), summarise(store).ranked()
     best = list({key_of(result.params): result for result in reversed(ranked)}.values())[::-1][:MOST]
     if not best:
@@ -72,7 +72,7 @@ def check_origin(config: StudyConfig, header: Header, other: Path) -> None:
         TunerError: it is another one, or the study started without one.
     """
     source = load_config(other)
-    with closing(StudyStore(source.runs_folder, source.name)) as store:
+    with closing(StudyStore(source.runs_folder, source.name, source.database)) as store:
         found = store.header().id if store.exists else None
     if found is None or found != header.origin.get("id"):
         before = (

@@ -175,6 +175,7 @@ class Final:
         earlier: the other models of this study that were scored on the held-out rows, as they were recorded but
             without ``held_out`` and ``earlier``, in the order in which they were scored.
         held_out: (rows, n_units) outputs for the held-out rows in the study's order, in target units; None for none.
+        thresholds: the probability above which it gives a label: one for all, or one for each.
     """
 
     kind: str
@@ -186,6 +187,7 @@ class Final:
     train_scores: Mapping[str, float]
     held_out: np.ndarray | None = None
     earlier: tuple["Final", ...] = ()
+    thresholds: tuple[float, ...] = (0.5,)
 
 
 @dataclass(frozen=True, slots=True)

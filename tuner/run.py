@@ -12,9 +12,9 @@ from tuner.config.study_file import StudyConfig
 from tuner.constraints import check_bounds
 from tuner.driver import Driver
 from tuner.errors import TunerError
-from tuner.executors.executor import Executor, Limits
+from tuner.executors.choice import local_workers
+from tuner.executors.executor import Executor
 from tuner.executors.in_process import InProcess
-from tuner.executors.local import LocalWorkers
 from tuner.export.serving import served_model
 from tuner.growth import check_continues
 from tuner.header import make_header, other_versions
@@ -29,8 +29,8 @@ from tuner.search.grid import Grid
 from tuner.search.storage import Header, StudyStore
 from tuner.space.ranges import Constant
 from tuner.space.space import stem
-from tuner.study import Study, open_study
-from tuner.summary import StudySummary, summarise
+from tuner.study import Study, check_loss_runs, open_study
+from tuner.summary import StudySummary, keep_corrected, summarise
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.notes import study_note, study_outcome
 from tuner.tracking.tracker import DataCard, Ending, ModelCard, StudyCard, TrackingReport
@@ -126,7 +126,7 @@ def run_study(
         origin: the file of another study, whose best configurations are tried after the default one and ``first``; it
             belongs to the study, so that one which goes on takes no other.
         executor: evaluates the trials, and is closed at the end; None for this process, or for one beside it where the
-            file bounds what a trial may take, since this one cannot be ended.
+            file bounds what a trial may take, since this one cannot be ended, or gives it a GPU.
 
     Raises:
         TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
@@ -140,6 +140,7 @@ def run_study(
     )
     with closing(executor or _one_worker(config)) as workers:
         study = open_study(config)
+        check_loss_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
             driving(config.runs_folder, config.name, config.database) as still_mine,
@@ -151,8 +152,10 @@ def run_study(
 
 
 def _one_worker(config: StudyConfig) -> Executor:
-    limits = Limits(config.search.trial_timeout, config.search.trial_memory)
-    return LocalWorkers(config.engine.name, limits=limits) if limits.any else InProcess(config.engine.name)
+    search = config.search
+    if search.trial_timeout is None and search.trial_memory is None and not config.resources.gpus:
+        return InProcess(config.engine.name)
+    return local_workers(config, 1)
 
 
 def _search(
@@ -174,7 +177,10 @@ def _search(
                 )
         yield from _conclude(study, store, workers, interrupts)
         with interrupts.let_through():
-            corrected = corrected_score(study, store, summarise(store))
+            before = summarise(store)
+            corrected = corrected_score(study, store, before)
+        if corrected is not None and before.corrected != corrected.interval:
+            keep_corrected(store, before, corrected.interval)
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     summary = summarise(store)

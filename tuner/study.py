@@ -1,26 +1,29 @@
 """A study: its file's parts put together, checked against one another before any training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tuner.config.cross_checks import output_problem
+from tuner.config.image_checks import table_problem
 from tuner.config.study_file import StudyConfig
 from tuner.data.balance import too_few
 from tuner.data.choices import balance_problem
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.features import check_image
-from tuner.data.folds import Fold, hold_out, make_folds, splits_sha256
+from tuner.data.folds import hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
+from tuner.data.target_scaling import target_problem
+from tuner.engines.try_loss import try_loss
 from tuner.errors import DataError, StudyFileError, TunerError, nearest
+from tuner.model.asked_metrics import check_users_metric, find_metric, names_for
 from tuner.model.augment import NO_AUGMENT, Augment
-from tuner.model.cnn import as_image
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import COSTS, LATENCY, PARAMETERS, Bound, Goals, Objective, objective_of
-from tuner.model.heads import POSITIVE_OUTPUTS, Head, make_head
-from tuner.model.losses import AUTO_LOSS, LOSSES, losses_for
-from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, metrics_for
+from tuner.model.heads import AUTO_OUTPUT, EVEN, POSITIVE_OUTPUTS, Head, make_head, threshold_problem
+from tuner.model.losses import AUTO_LOSS, LossPlan, find_loss
+from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, Metric, metrics_for
 from tuner.model.network import IMAGE_MODELS
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
@@ -58,7 +61,9 @@ class Study:
     @property
     def objectives(self) -> tuple[Objective, ...]:
         """All that the search improves, a metric first."""
-        return tuple(map(objective_of, (self.objective, *self.problem.goals.others)))
+        return tuple(
+            objective_of(name, self.problem.metric) for name in (self.objective, *self.problem.goals.others)
+        )
 
     @property
     def objective(self) -> str:
@@ -68,7 +73,7 @@ class Study:
     @property
     def direction(self) -> str:
         """``maximize`` or ``minimize``."""
-        return METRICS[self.objective].direction
+        return self.problem.metric(self.objective).direction
 
 
 def open_study(config: StudyConfig) -> Study:
@@ -80,6 +85,7 @@ def open_study(config: StudyConfig) -> Study:
     dataset = load_table(config)
     _check_images(config, dataset)
     loss, metrics, others = _loss_and_metrics(config, dataset)
+    _check_weights(config, metrics)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
     search_rows, test_rows = hold_out(dataset, share, derive(seed, "test"))
@@ -92,10 +98,15 @@ def open_study(config: StudyConfig) -> Study:
         seed=derive(seed, "folds"),
     )
     head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes), config.training.output)
-    _check_output(config, dataset, search_rows)
-    for objective in (metrics[0], *others):
-        if objective not in COSTS:
-            _check_objective(config, objective, dataset, head, folds)
+    _check_output(config, loss, dataset, search_rows)
+    if isinstance(config.threshold, float):
+        head = replace(head, thresholds=(config.threshold,))
+    weight = dataset.weight if config.weighted_metrics else None
+    scored = [fold.score for fold in folds]
+    for metric in metrics:
+        if metric is metrics[0] or metric.name in others:
+            scorer = FoldScorer(metric, head, dataset.target, scored, weight)
+            _check_objective(config, metric, scorer, sum(map(len, scored)), head)
     problem = Problem(
         dataset=dataset,
         folds=folds,
@@ -103,7 +114,7 @@ def open_study(config: StudyConfig) -> Study:
         head=head,
         preprocess=_preprocess_plan(config),
         loss=loss,
-        metrics=metrics,
+        metrics=tuple(metric.name for metric in metrics),
         epochs=config.training.epochs,
         early_stopping=_early_stopping(config),
         engine=config.engine.name,
@@ -111,10 +122,27 @@ def open_study(config: StudyConfig) -> Study:
         seed=seed,
         goals=Goals(others, _bounds(config)),
         augment=_augment(config),
+        asked=tuple(metric for metric in metrics if metric.name not in METRICS),
+        weighted=config.weighted_metrics,
+        tuned=config.threshold == "tuned",
     )
     _check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
     return Study(config, problem, search_rows, test_rows, splits)
+
+
+def check_loss_runs(study: Study) -> None:
+    """Try a loss of the user's on a few rows; the losses that tuner has are not tried.
+
+    Raises:
+        StudyFileError: it fails, or does not return one number for each row.
+    """
+    if study.problem.loss.hook is None:
+        return
+    try:
+        try_loss(study.problem.loss, study.problem.head)
+    except TunerError as error:
+        raise study.config.problem("training.loss", str(error)) from None
 
 
 def load_table(config: StudyConfig) -> Dataset:
@@ -147,55 +175,71 @@ def load_table(config: StudyConfig) -> Dataset:
 
 def _check_images(config: StudyConfig, dataset: Dataset) -> None:
     """Refuse a table that is no images where the model reads images."""
-    model = config.training.model
-    if model not in IMAGE_MODELS:
+    if config.training.model not in IMAGE_MODELS:
         return
-    image = as_image(dataset.row_shape)
-    if image is None:
-        found = "unrelated columns" if dataset.row_shape is None else f"arrays of shape {dataset.row_shape}"
-        raise config.problem(
-            "training.model",
-            f"'{model}' reads images, and the rows of {dataset.place} are {found}; write data.image: [height, width, "
-            "channels], or model: mlp",
-        )
-    check_image(dataset.columns, image, dataset.place)
-    augment = config.preprocess.augment
-    shift = augment.get("shift", 0) if isinstance(augment, dict) else 0
-    if isinstance(shift, int) and shift >= min(image[:2]):
-        raise config.problem(
-            "preprocess.augment.shift",
-            f"{shift} moves images of {image[0]} x {image[1]} pixels out of sight; at most {min(image[:2]) - 1}",
-        )
+    if (problem := table_problem(config, dataset.row_shape, dataset.place)) is not None:
+        raise config.problem(*problem)
+    check_image(dataset.columns, dataset.row_shape or (), dataset.place)
 
 
-def _loss_and_metrics(config: StudyConfig, dataset: Dataset) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Return the loss, the metrics, the first objective first, and the objectives after it.
+def _loss_and_metrics(
+    config: StudyConfig, dataset: Dataset
+) -> tuple[LossPlan, tuple[Metric, ...], tuple[str, ...]]:
+    """Return the loss, the metrics, the first objective first, and the names of the objectives after it.
 
     They depend on the task that the data turned out to have.
     """
     task, problems = dataset.task, []
-    loss = AUTO_LOSS[task] if config.training.loss == "auto" else config.training.loss
-    if task not in LOSSES[loss].tasks:
-        allowed = losses_for(task)
-        problems.append(("training.loss", f"'{loss}' is not a loss for {task}; one of: {', '.join(allowed)}"))
-    objective, *others = config.objectives
-    objective = AUTO_OBJECTIVE[task] if objective == "auto" else objective
-    further = [name for name in others if name not in COSTS]
-    named = [("objective", name) for name in (objective, *further)]
-    named += [("metrics", name) for name in config.metrics]
+    loss = LossPlan(AUTO_LOSS[task])
+    try:
+        loss = find_loss(config.training.loss, task, config.folder)
+        _check_loss(loss, dataset)
+    except (ValueError, TunerError) as error:
+        problems.append(("training.loss", str(error)))
+    objectives = [AUTO_OBJECTIVE[task] if each == "auto" else each for each in config.objectives]
+    improved: list[str] = []
+    metrics: dict[str, Metric] = {}
+    for key, written in [
+        *(("objective", each) for each in objectives),
+        *(("metrics", each) for each in config.metrics),
+    ]:
+        if key == "objective" and isinstance(written, str) and written in COSTS:
+            improved.append(written)
+            continue
+        try:
+            metric = find_metric(written, task, config.folder)
+            check_users_metric(metric, weighted=config.weighted_metrics)
+            if metric.family == "msle" and (problem := target_problem("log1p", dataset.target)) is not None:
+                raise ValueError(f"'msle' {problem}; choose another metric")
+            metrics.setdefault(metric.name, metric)
+            improved += [metric.name] if key == "objective" else []
+        except (ValueError, TunerError) as error:
+            hint = nearest(written, names_for(task)) if isinstance(written, str) else ""
+            problems.append((key, f"{error}{hint}"))
     stopping = config.training.early_stopping
     if stopping is not None and stopping.monitor != "val_loss":
-        named.append(("training.early_stopping.monitor", stopping.monitor.removeprefix("val_")))
-    allowed = metrics_for(task)
-    for key, name in named:
-        if name not in allowed:
-            hint = nearest(name, allowed)
-            problems.append((key, f"'{name}' is not a metric for {task}; one of: {', '.join(allowed)}{hint}"))
+        known = (*metrics_for(task), *metrics)
+        name = stopping.monitor.removeprefix("val_")
+        if name not in known:
+            found = f"'{name}' is not a metric for {task}; one of: {', '.join(known)}{nearest(name, known)}"
+            problems.append(("training.early_stopping.monitor", found))
+    if config.threshold != EVEN[0] and (problem := threshold_problem(config.threshold, task)) is not None:
+        problems.append(("threshold", problem))
+    elif config.threshold == "tuned" and all(metric.needs != "labels" for metric in metrics.values()):
+        problems.append(
+            (
+                "threshold",
+                "tuned by a metric of labels, and there is none; add one to metrics, such as f1_macro",
+            )
+        )
     if problems:
         raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
-    if objective in others:
-        raise config.problem("objective", f"'{objective}', which auto is for {task}, is given twice")
-    return loss, tuple(dict.fromkeys((objective, *further, *config.metrics))), tuple(others)
+    first, *others = improved
+    twice = next((name for number, name in enumerate(improved) if name in improved[:number]), None)
+    if twice is not None:
+        auto = f", which auto is for {task}," if config.objectives[0] == "auto" and twice == first else ""
+        raise config.problem("objective", f"'{twice}'{auto} is given twice")
+    return loss, tuple(metrics.values()), tuple(others)
 
 
 def _bounds(config: StudyConfig) -> tuple[Bound, ...]:
@@ -206,30 +250,64 @@ def _bounds(config: StudyConfig) -> tuple[Bound, ...]:
     return tuple(Bound(cost, float(most)) for cost, most in bounds.items() if most is not None)
 
 
-def _check_output(config: StudyConfig, dataset: Dataset, search_rows: np.ndarray) -> None:
-    """Refuse an output layer that the task does not have, or that cannot give the values of the target."""
+def _check_output(config: StudyConfig, loss: LossPlan, dataset: Dataset, search_rows: np.ndarray) -> None:
+    """Refuse an output layer that the task or the loss does not have, or that cannot give the values of the target."""
     output = config.training.output
-    problem = output_problem(output, dataset.task)
+    problem = output_problem(output, dataset.task, loss)
     if problem is None and output in POSITIVE_OUTPUTS:
         lowest = dataset.target[search_rows].min(axis=0)
+        allowed = [
+            each for each in (AUTO_OUTPUT, "linear", "tanh") if each in (AUTO_OUTPUT, *loss.spec.outputs)
+        ]
         for name, value in zip(dataset.target_names, lowest, strict=True):
             if value < 0.0:
                 problem = (
                     f"'{output}' is never negative, and target '{name}' goes down to {value:g}; "
-                    "one of: auto, linear, tanh"
+                    f"one of: {', '.join(allowed)}"
                 )
                 break
     if problem is not None:
         raise config.problem("training.output", problem)
 
 
+def _check_weights(config: StudyConfig, metrics: tuple[Metric, ...]) -> None:
+    """Refuse weights in scores where there are none, or where a metric cannot take them."""
+    if not config.weighted_metrics:
+        return
+    if config.data.weight is None:
+        raise config.problem("weighted_metrics", "there are no weights; name their column in data.weight")
+    without = [metric.name for metric in metrics if not metric.weighs]
+    if without:
+        listed = ", ".join(f"'{name}'" for name in without)
+        raise config.problem(
+            "weighted_metrics",
+            f"{listed} has no form with weights; take it out, or leave weighted_metrics out",
+        )
+
+
+def _check_loss(loss: LossPlan, dataset: Dataset) -> None:
+    """Refuse a loss that does not fit the target, or a function that is not there; nothing of the user's is run.
+
+    Raises:
+        ValueError: the message is a sentence for the user.
+        TunerError: likewise.
+    """
+    if loss.hook is not None:
+        loss.hook.source_sha256()
+    elif dataset.task is Task.REGRESSION:
+        problem = target_problem(loss.spec.target, dataset.target.reshape(len(dataset.target), -1))
+        if problem is not None:
+            raise ValueError(f"'{loss.name}' {problem}; choose another loss, or another target")
+
+
 def _check_objective(
-    config: StudyConfig, objective: str, dataset: Dataset, head: Head, folds: tuple[Fold, ...]
+    config: StudyConfig, objective: Metric, scorer: FoldScorer, n_scored: int, head: Head
 ) -> None:
     """Refuse an objective that the scored rows of some fold leave undefined, whatever a network predicts."""
-    rows = [fold.score for fold in folds]
-    outputs = np.full((sum(map(len, rows)), head.units), 0.5, np.float32)
-    values = FoldScorer(objective, head, dataset.target, rows)(outputs)
+    try:
+        values = scorer(np.full((n_scored, head.units), 0.5, np.float32))
+    except TunerError as error:
+        raise config.problem("objective", str(error)) from None
     undefined = np.flatnonzero(np.isnan(values))
     if len(undefined):
         numbers = ", ".join(map(str, undefined))

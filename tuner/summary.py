@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,16 @@ import numpy as np
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.export.final_record import find_final, to_json
+from tuner.export.tables import finite_or_none
 from tuner.lease import is_driven
 from tuner.model.goals import Objective
 from tuner.model.pareto import on_front
-from tuner.records import Final, Params, State, TrialResult
+from tuner.records import Final, Interval, Params, State, TrialResult
 from tuner.search.sampling import Asked
 from tuner.search.storage import StudyStore
+
+CORRECTED = "corrected"
+"""What the corrected score is called in a study's records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class StudySummary:
         running: the trials that were asked and have not ended, by number.
         driven: whether a process works on them now; otherwise the next run trains them again.
         final: the final model; None before there is one.
+        corrected: the best score without the optimism of having chosen the best, as the last run that came to its end
+            computed it; None where there was none, or trials have ended since.
     """
 
     about: Mapping[str, Any]
@@ -36,6 +42,7 @@ class StudySummary:
     running: Mapping[int, Params]
     driven: bool = False
     final: Final | None = None
+    corrected: Interval | None = None
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -98,6 +105,7 @@ class StudySummary:
             **self.about,
             "trials": trials,
             "best": [result.number for result in self.front()],
+            "corrected": None if self.corrected is None else _bounds(self.corrected),
             "final": None if self.final is None else to_json(self.final),
         }
 
@@ -119,7 +127,35 @@ def summarise(store: StudyStore) -> StudySummary:
     results = store.results()
     asked: Sequence[Asked] = store.asked_trials()
     running = {trial.number: trial.params for trial in asked if trial.number not in results}
-    return StudySummary(store.header().about, results, running, final=find_final(store))
+    return StudySummary(
+        store.header().about,
+        results,
+        running,
+        final=find_final(store),
+        corrected=_corrected(store, len(results)),
+    )
+
+
+def keep_corrected(store: StudyStore, summary: StudySummary, corrected: Interval) -> None:
+    """Record the corrected score of the trials of a summary, so that it need not be computed to be shown."""
+    store.note(CORRECTED, {**_bounds(corrected), "of": len(summary.results)})
+
+
+def _corrected(store: StudyStore, n_ended: int) -> Interval | None:
+    record = store.noted(CORRECTED)
+    if record is None or record.pop("of") != n_ended:
+        return None
+    return Interval(**{name: math.nan if value is None else value for name, value in record.items()})
+
+
+def _bounds(interval: Interval) -> dict[str, float | None]:
+    return {name: finite_or_none(value) for name, value in asdict(interval).items()}
+
+
+def check_begun(config: StudyConfig, store: StudyStore) -> None:
+    """Raise ``TunerError`` with the place that was looked at where a study was not run yet."""
+    if not store.exists:
+        raise TunerError(f"{config.path}: no trials yet in {store.place}; type: tune run {config.path}")
 
 
 def read_summary(config: StudyConfig) -> StudySummary:
@@ -129,10 +165,7 @@ def read_summary(config: StudyConfig) -> StudySummary:
         TunerError: the study was not run yet.
     """
     with closing(StudyStore(config.runs_folder, config.name, config.database)) as store:
-        if not store.exists:
-            raise TunerError(
-                f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
-            )
+        check_begun(config, store)
         return replace(summarise(store), driven=is_driven(config.runs_folder, config.name, config.database))
 
 

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -17,6 +17,7 @@ from tuner.data.folds import Fold
 from tuner.data.inner import split_off
 from tuner.data.kept import Kept
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
+from tuner.data.target_scaling import fit_scaler
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import make_engine
 from tuner.export.costs import weighed
@@ -26,14 +27,16 @@ from tuner.model.cnn import as_image
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
-from tuner.model.losses import LOSSES
-from tuner.model.metrics import METRICS
+from tuner.model.losses import LossPlan
+from tuner.model.metrics import METRICS, Metric
 from tuner.model.network import MODELS, Network, count_parameters
+from tuner.model.thresholds import Decisions
 from tuner.records import Params, Reason, State, TrialResult
 from tuner.refine import refine
 from tuner.search.pruning import Bar
 from tuner.search.stopping import EarlyStopping, Watch
 from tuner.seeds import derive
+from tuner.tasks import Task
 
 INNER_SHARE = 0.15
 """Share of a fold's training rows that early stopping watches with ``rows: inner``."""
@@ -55,14 +58,17 @@ class Problem:
         head: the end of every network.
         preprocess: how columns become inputs, where a trial's parameters do not say.
         augment: how training batches are varied, where a trial's parameters do not say.
-        loss: a name in ``LOSSES``.
-        metrics: names in ``METRICS``; the first is the objective, or the first of several.
+        loss: what training lowers.
+        metrics: their names; the first is the objective, or the first of several.
         epochs: the most epochs, where a trial's parameters do not say.
         early_stopping: when training ends before, or None.
         engine: a name in ``ENGINES``.
         model: a name in ``MODELS``.
         seed: the study's seed.
         goals: the other objectives, and what a network must keep.
+        asked: the metrics among them that are not in ``METRICS``.
+        weighted: whether rows have their weights in scores, too.
+        tuned: whether thresholds are chosen, by ``threshold_metric``.
     """
 
     dataset: Dataset
@@ -70,7 +76,7 @@ class Problem:
     n_repeats: int
     head: Head
     preprocess: PreprocessPlan
-    loss: str
+    loss: LossPlan
     metrics: tuple[str, ...]
     epochs: int
     early_stopping: EarlyStopping | None
@@ -79,6 +85,36 @@ class Problem:
     seed: int
     goals: Goals = NO_GOALS
     augment: Augment = NO_AUGMENT
+    asked: tuple[Metric, ...] = ()
+    weighted: bool = False
+    tuned: bool = False
+
+    def metric(self, name: str) -> Metric:
+        """Return a metric by its name."""
+        return next((metric for metric in self.asked if metric.name == name), None) or METRICS[name]
+
+    @property
+    def score_weight(self) -> np.ndarray | None:
+        """How much each row counts in scores, (n_rows,); None where all count alike."""
+        return self.dataset.weight if self.weighted else None
+
+    @property
+    def threshold_metric(self) -> Metric | None:
+        """What thresholds are chosen by: the first metric of labels; None where they are not chosen."""
+        of_labels = (metric for metric in map(self.metric, self.metrics) if metric.needs == "labels")
+        return next(of_labels, None) if self.tuned else None
+
+    def decide(self, metric: Metric) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Return what turns out-of-fold outputs, fold after fold, into those that a metric's labels are decided from.
+
+        None where they are decided from the outputs themselves, or the metric has no need of labels.
+        """
+        return None if self.threshold_metric is None or metric.needs != "labels" else _decisions(self).decided
+
+    @property
+    def target_form(self) -> str:
+        """How the target is scaled for training, a name in ``TARGET_FORMS``; classes and labels are not."""
+        return self.loss.spec.target if self.head.task is Task.REGRESSION else "none"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,9 +290,7 @@ def prepare_rows(
     """
     dataset = problem.dataset
     preprocessor = Preprocessor(dataset.columns, plan, seed).fit(dataset.features.iloc[train])
-    scaler = None
-    if LOSSES[problem.loss].scales_target:
-        scaler = TargetScaler(problem.head.activation).fit(dataset.target[train])
+    scaler = fit_scaler(problem.target_form, problem.head.activation, dataset.target[train])
     weight = np.ones(len(dataset.target)) if dataset.weight is None else dataset.weight
     weight = weight / weight[train].mean()
 
@@ -275,9 +309,28 @@ def prepare_rows(
 
 
 @lru_cache(maxsize=32)
-def _scorer(problem: Problem, metric: str) -> FoldScorer:
+def _scorer(problem: Problem, name: str) -> FoldScorer:
     """Return what scores the scored rows of all folds; kept for the next trial."""
-    return FoldScorer(metric, problem.head, problem.dataset.target, [fold.score for fold in problem.folds])
+    return _scorer_of(problem, name, [fold.score for fold in problem.folds])
+
+
+def _scorer_of(problem: Problem, name: str, rows: Sequence[np.ndarray]) -> FoldScorer:
+    return FoldScorer(problem.metric(name), problem.head, problem.dataset.target, rows, problem.score_weight)
+
+
+@lru_cache(maxsize=4)
+def _decisions(problem: Problem) -> Decisions:
+    """Return what decides labels where thresholds are chosen."""
+    metric = problem.threshold_metric
+    assert metric is not None, "asked for where thresholds are chosen"
+    return Decisions(
+        metric,
+        problem.head,
+        problem.dataset.target,
+        [fold.score for fold in problem.folds],
+        problem.n_repeats,
+        problem.score_weight,
+    )
 
 
 class Course:
@@ -297,7 +350,8 @@ class Course:
         self.curve: list[float] = []
         self.best: np.ndarray | None = None
         rule = self.problem.early_stopping
-        monitored = METRICS.get(rule.monitor.removeprefix("val_")) if rule else None
+        watched = rule is not None and rule.monitor != "val_loss"
+        monitored = self.problem.metric(rule.monitor.removeprefix("val_")) if rule and watched else None
         self.monitor = self._monitor(monitored.name) if monitored else None
         maximize = monitored is not None and monitored.direction == "maximize"
         self.watch = Watch(rule, len(self.folds), maximize=maximize)
@@ -360,7 +414,7 @@ class Course:
     def _scored(self, blank: TrialResult) -> TrialResult:
         """Return the result at the best epoch."""
         assert self.best is not None
-        fold_metrics = {name: _scorer(self.problem, name)(self.best) for name in self.problem.metrics}
+        fold_metrics = {name: self._scores(name, self.best) for name in self.problem.metrics}
         costs = {PARAMETERS: blank.parameters, LATENCY: blank.latency_ms}
         scores = self.problem.goals.scores(self.problem.metrics[0], fold_metrics, costs, len(self.folds))
         return replace(
@@ -376,6 +430,11 @@ class Course:
             oof=self._out_of_fold(self.best) if blank.state is State.COMPLETE else None,
         )
 
+    def _scores(self, name: str, outputs: np.ndarray) -> np.ndarray:
+        """Return a metric of each fold, with the thresholds that the other folds choose where they are chosen."""
+        decide = self.problem.decide(self.problem.metric(name))
+        return _scorer(self.problem, name)(outputs if decide is None else decide(outputs))
+
     def _failed(self, blank: TrialResult, message: str) -> TrialResult:
         epochs = len(self.curve)
         return replace(
@@ -390,7 +449,7 @@ class Course:
         if all(fold.data.watch is fold.data.score for fold in self.folds):
             return _scorer(self.problem, metric)
         rows = [fold.watched for fold in self.folds]
-        return FoldScorer(metric, self.problem.head, self.problem.dataset.target, rows)
+        return _scorer_of(self.problem, metric, rows)
 
     def _in_target_units(self, outputs: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
         """Undo each fold's scaling of the target on (n, n_units) outputs, fold after fold."""

@@ -17,12 +17,11 @@ from tuner.executors.in_process import InProcess
 from tuner.final import now
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
-from tuner.model.metrics import METRICS
 from tuner.records import Reason, State, TrialResult, Verification
 from tuner.search.storage import Header, StudyStore
 from tuner.search.verification import write_verification
 from tuner.study import Study, load_table, open_study
-from tuner.summary import StudySummary, summarise
+from tuner.summary import StudySummary, check_begun, summarise
 
 RELATIVE = 1e-3
 """How far a fold's score may be from the recorded one, relative to it, where libraries or the machine differ.
@@ -108,10 +107,7 @@ def verify_trial(
         closing(executor or InProcess(config.engine.name)) as worker,
         closing(StudyStore(config.runs_folder, config.name, config.database)) as store,
     ):
-        if not store.exists:
-            raise TunerError(
-                f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
-            )
+        check_begun(config, store)
         header, summary = store.header(), summarise(store)
         recorded = _load(store, _chosen(config, summary, trial))
         study = _unchanged(config, header)
@@ -275,7 +271,7 @@ def _tolerances(study: Study, recorded: TrialResult) -> tuple[float, ...]:
     """
     if not recorded.fold_values:
         return ()
-    labels = METRICS[study.objective].needs == "labels"
+    labels = study.problem.metric(study.objective).needs == "labels"
     return tuple(
         max(RELATIVE * abs(value), 1 / len(fold.score) if labels else 0.0)
         for value, fold in zip(recorded.fold_values[0], study.problem.folds, strict=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # pandas, which TensorFlow should not have to wait for
     from tuner.trial import Problem
 
 READY = "ready"
-"""What a worker says once its engine is loaded."""
+"""What a worker says once its engine is loaded; any other text says why it cannot work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def serve(connection: Connection, engine: str) -> None:
         engine: a name in ``ENGINES``.
     """
     from tuner.engines.choice import make_engine
+    from tuner.engines.runtime import missing_gpu
     from tuner.trial import Problem, TrialTask, evaluate
 
     # This module runs as a program, whose classes are not those of the module that the driver imports.
@@ -69,6 +70,9 @@ def serve(connection: Connection, engine: str) -> None:
 
     with _without_matplotlib():
         make_engine(engine)
+    if (obstacle := missing_gpu()) is not None:
+        connection.send(obstacle)
+        return
     connection.send(READY)
     problem: Problem | None = None
     while True:

@@ -19,6 +19,15 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
             "data: iris\n",
             "1: data: 'iris' is not a section; write its keys below it: path, sklearn, python, ",
         ),
+        (SMALL + "resources: 2\n", "3: resources: 2 is not a section; write its keys below it: cpus, gpus"),
+        (SMALL + "resources: {gpu: 1}\n", "3: resources.gpu: unknown key; did you mean 'gpus'?"),
+        (SMALL + "resources: {cpus: 0}\n", "3: resources.cpus: 0 is too small; at least 1"),
+        (SMALL + "resources: {cpus: 1.5}\n", "3: resources.cpus: 1.5 is not a whole number"),
+        (SMALL + "resources: {gpus: 2}\n", "3: resources.gpus: 2 is not a share of a GPU, from 0 to 1; "),
+        (
+            SMALL + "resources: {gpus: true}\n",
+            "3: resources.gpus: true is not a share of a GPU, from 0 to 1; ",
+        ),
         ("data: {target: y}\n", "1: data: names no source; give one of: path, sklearn, python"),
         (
             "data: {sklearn: iris, python: a:b}\n",

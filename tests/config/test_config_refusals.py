@@ -110,7 +110,7 @@ def test_all_problems_of_a_file_and_its_space_are_told_at_once_in_the_order_of_l
           optimizr: adam
         training:
           epoch: 100
-          loss: focal
+          loss: focl
         """,
     )
     places = [re.match(r"study\.yaml:(\d+): ([\w.]+): ", line).groups() for line in found]

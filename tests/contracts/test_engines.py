@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from tests.engines.made import HEADS, LENGTHS, made_folds
 from tuner.engines.base import Epoch, FoldData, Rows
 from tuner.engines.choice import ENGINES, make_engine
+from tuner.hooks import Hook
 from tuner.model.augment import NO_AUGMENT, Augment
-from tuner.model.losses import AUTO_LOSS
+from tuner.model.losses import AUTO_LOSS, LossPlan
 from tuner.model.mlp_parameters import ACTIVATIONS
 from tuner.model.network import plan_network
 from tuner.model.optimizers import OPTIMIZERS
@@ -31,7 +33,7 @@ class Case:
 
     params: Mapping[str, ParamValue]
     task: Task = Task.MULTICLASS
-    loss: str | None = None
+    loss: LossPlan | None = None
     lengths: tuple[int, ...] = LENGTHS
     weighted: bool = False
     inner: bool = False
@@ -47,6 +49,35 @@ TWO_LAYERS = {"layers": 2, **_layers("neurons", 7, 5), "learning_rate": 0.01, "b
 DROPOUT = _layers("dropout", 0.3, 0.1)
 PENALTIES = {"l1": 1e-3, "l2": 1e-2}
 BATCH_NORM = {"batch_norm": True}
+
+
+def _with(name: str, **settings: float) -> LossPlan:
+    return LossPlan(name, tuple(settings.items()))
+
+
+def _own(function: str, **settings: float) -> LossPlan:
+    name = f"own_losses:{function}"
+    return LossPlan(name, hook=Hook(name, str(Path(__file__).parent), tuple(settings.items())))
+
+
+LOSSES_OF: dict[Task, tuple[LossPlan, ...]] = {
+    Task.REGRESSION: (
+        *map(LossPlan, ("mse", "mae", "log_cosh", "poisson")),
+        _with("huber", delta=0.3),
+        _with("quantile", quantile=0.9),
+        _own("make_fair", width=0.5),
+    ),
+    Task.BINARY: (
+        LossPlan("hinge"),
+        _with("binary_crossentropy", label_smoothing=0.2),
+        _own("logarithm_of_what_is_true"),
+    ),
+    Task.MULTICLASS: (
+        LossPlan("kl_divergence"),
+        _with("categorical_crossentropy", label_smoothing=0.2),
+    ),
+}
+"""Each loss is compared in tests/engines/test_stacked_losses.py; here are those of each kind, in training."""
 
 CASES: dict[str, Case] = {
     **{
@@ -150,17 +181,26 @@ CASES: dict[str, Case] = {
     "noise": Case(TWO_LAYERS, augment=Augment(noise=0.3)),
     "mixup": Case({**TWO_LAYERS, **BATCH_NORM}, weighted=True, augment=Augment(mixup=0.4)),
     "mixup, noise, dropout": Case(
-        {**TWO_LAYERS, **DROPOUT}, Task.REGRESSION, "mae", augment=Augment(noise=0.1, mixup=0.2)
+        {**TWO_LAYERS, **DROPOUT}, Task.REGRESSION, LossPlan("mae"), augment=Augment(noise=0.1, mixup=0.2)
     ),
     "binary": Case(TWO_LAYERS, Task.BINARY, weighted=True),
     "multilabel": Case(TWO_LAYERS, Task.MULTILABEL, weighted=True),
     **{
-        f"regression {loss}": Case(TWO_LAYERS, Task.REGRESSION, loss)
-        for loss in ("mse", "mae", "huber", "log_cosh")
+        f"{task} {loss}": Case({**TWO_LAYERS, **DROPOUT}, task, loss, weighted=True)
+        for task, losses in LOSSES_OF.items()
+        for loss in losses
     },
     **{
         f"regression {loss} of {output}": Case(TWO_LAYERS, Task.REGRESSION, loss, output=output)
-        for loss, output in (("mse", "sigmoid"), ("mae", "tanh"), ("huber", "softplus"), ("log_cosh", "relu"))
+        for loss, output in (
+            (LossPlan("mse"), "sigmoid"),
+            (LossPlan("mae"), "tanh"),
+            (_with("huber", delta=0.3), "softplus"),
+            (LossPlan("log_cosh"), "relu"),
+            (_with("quantile", quantile=0.9), "tanh"),
+            (LossPlan("mape"), "softplus"),
+            (_own("make_fair", width=0.5), "sigmoid"),
+        )
     },
 }
 

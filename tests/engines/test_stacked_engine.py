@@ -97,10 +97,10 @@ def test_tables_longer_than_a_chunk_are_looked_at_row_by_row_in_their_order():
 
 def test_a_network_that_cannot_be_stacked_says_why():
     network = plan_network({})
-    head = HEADS[Task.BINARY]
-    assert unstackable(network, head, "binary_crossentropy") is None
-    assert unstackable(network, head, "hinge") == "the stacked engine has no loss 'hinge'"
-    with pytest.raises(ValueError, match="no loss 'hinge'"):
+    assert unstackable(network, HEADS[Task.BINARY]) is None
+    head = Head(Task.BINARY, 1, "swish")
+    assert unstackable(network, head) == "the stacked engine has no output activation 'swish'"
+    with pytest.raises(ValueError, match="no output activation 'swish'"):
         next(StackedEngine().train(network, head, "hinge", made_folds(Task.BINARY), epochs=1, seed=1))
 
 

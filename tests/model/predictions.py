@@ -41,7 +41,7 @@ def make_predictions(task: Task, seed: int, n_units: int = 4) -> Predictions:
     )
     rows = np.concatenate(folds)
     if task is Task.REGRESSION:
-        target = 3.0 + 2.0 * generator.normal(size=(n_rows, n_units))
+        target = np.abs(3.0 + 2.0 * generator.normal(size=(n_rows, n_units)))
         target[folds[4]] = 0.1
         outputs = (target[rows] + generator.normal(size=(len(rows), n_units))).astype(np.float32)
         return Predictions(make_head(task, n_units, 0), target, outputs, folds)

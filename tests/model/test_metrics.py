@@ -6,6 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 from tests.model.predictions import make_predictions
+from tuner.model.asked_metrics import FAMILIES
 from tuner.model.heads import make_head
 from tuner.model.metrics import ALIASES, AUTO_OBJECTIVE, METRICS, metrics_for, score, score_folds
 from tuner.tasks import Task
@@ -39,15 +40,22 @@ ANY_CLASSES = {
     },
     "hamming_loss": lambda t, p, o: sk.hamming_loss(t, p),
 }
+COUNTS = {
+    name: (lambda t, p, o, place=place: sk.confusion_matrix(t, p).ravel()[place])
+    for place, name in enumerate(("tn", "fp", "fn", "tp"))
+}
 ONE_CLASS_A_ROW = {
     **ANY_CLASSES,
     "balanced_accuracy": lambda t, p, o: sk.balanced_accuracy_score(t, p),
     "mcc": lambda t, p, o: sk.matthews_corrcoef(t, p),
     "cohen_kappa": lambda t, p, o: sk.cohen_kappa_score(t, p),
+    "mean_iou": lambda t, p, o: sk.jaccard_score(t, p, average="macro"),
 }
 TRUTHS = {
     Task.BINARY: {
         **ONE_CLASS_A_ROW,
+        **COUNTS,
+        "kl_divergence": lambda t, p, o: sk.log_loss(t, o[:, 0].astype(float)),
         "f1": lambda t, p, o: sk.f1_score(t, p),
         "precision": lambda t, p, o: sk.precision_score(t, p),
         "recall": lambda t, p, o: sk.recall_score(t, p),
@@ -59,6 +67,9 @@ TRUTHS = {
     },
     Task.MULTICLASS: {
         **ONE_CLASS_A_ROW,
+        "kl_divergence": lambda t, p, o: sk.log_loss(
+            t, o.astype(float) / o.astype(float).sum(axis=1, keepdims=True)
+        ),
         "precision": _by_average("macro", "precision"),
         "recall": _by_average("macro", "recall"),
         "specificity": lambda t, p, o: _specificities(t, p).mean(),
@@ -70,6 +81,7 @@ TRUTHS = {
     },
     Task.MULTILABEL: {
         **ANY_CLASSES,
+        "subset_accuracy": lambda t, p, o: sk.accuracy_score(t, p),
         "precision": _by_average("macro", "precision"),
         "recall": _by_average("macro", "recall"),
         "jaccard": _by_average("macro", "jaccard"),
@@ -81,6 +93,8 @@ TRUTHS = {
         "log_loss": lambda t, p, o: np.mean([sk.log_loss(t[:, k], o[:, k].astype(float)) for k in range(4)]),
     },
     Task.REGRESSION: {
+        "msle": lambda t, p, o: sk.mean_squared_log_error(t, np.maximum(o, 0)),
+        "cosine_similarity": lambda t, p, o: np.mean(np.diag(sk.pairwise.cosine_similarity(t, o))),
         "mae": lambda t, p, o: sk.mean_absolute_error(t, o),
         "mse": lambda t, p, o: sk.mean_squared_error(t, o),
         "rmse": lambda t, p, o: sk.root_mean_squared_error(t, o),
@@ -108,7 +122,12 @@ def test_a_score_is_what_scikit_learn_gives(task, name):
     assert score(name, made.head, target, made.outputs) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", metrics_for(Task.BINARY))
+def test_a_prediction_below_0_counts_as_0_for_msle():
+    head = make_head(Task.REGRESSION, 1, 0)
+    assert score("msle", head, np.array([0.0, 3.0]), np.array([[-5.0], [3.0]])) == 0.0
+
+
+@pytest.mark.parametrize("name", sorted(set(metrics_for(Task.BINARY)) - {"tp", "tn"}))
 def test_a_perfect_prediction_has_the_best_score_and_a_wrong_one_a_worse(name):
     head, target = make_head(Task.BINARY, 1, 2), np.array([0, 1, 1, 0])
     right = score(name, head, target, np.array([[0.0], [1.0], [1.0], [0.0]], np.float32))
@@ -121,7 +140,8 @@ def test_a_perfect_prediction_has_the_best_score_and_a_wrong_one_a_worse(name):
 @pytest.mark.parametrize("name", metrics_for(Task.REGRESSION))
 def test_exact_values_have_the_best_score_and_others_a_worse(name):
     head, target = make_head(Task.REGRESSION, 1, 0), np.array([[1.0], [2.0], [4.0]])
-    assert score(name, head, target, target) == (1.0 if METRICS[name].direction == "maximize" else 0.0)
+    best = 1.0 if METRICS[name].direction == "maximize" else 0.0
+    assert score(name, head, target, target) == pytest.approx(best, abs=1e-15)
     sign = 1 if METRICS[name].direction == "maximize" else -1
     assert sign * score(name, head, target, -target) < sign * score(name, head, target, target)
 
@@ -193,7 +213,7 @@ def test_the_automatic_objective_fits_its_task():
 
 
 def test_other_tools_names_point_to_metrics_and_are_none_themselves():
-    assert set(ALIASES.values()) <= set(METRICS)
+    assert set(ALIASES.values()) <= {*METRICS, *FAMILIES}
     assert not set(ALIASES) & set(METRICS)
 
 

@@ -1,6 +1,7 @@
 import math
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from tuner.report.chart import (
     whole_axis,
 )
 from tuner.report.charts_scores import confusion_picture, curves_picture
-from tuner.report.charts_search import history, importance, score_range
+from tuner.report.charts_search import MOST_TRIALS, history, importance, score_range
 from tuner.report.charts_space import MOST_LINES, parallel, slices
 from tuner.report.charts_trials import folds, losses, scores_by_epoch
 from tuner.report.collect import Report
@@ -56,6 +57,22 @@ def test_the_history_shows_every_trial_where_its_score_is(report) -> None:
         score = report.summary.results[int(trial)].values[0]
         assert label.startswith(f"trial {trial:.0f}\nroc_auc {number(score)}")
         assert height == pytest.approx(score) or not span.low < score < span.high
+
+
+def test_the_history_of_ten_thousand_trials_is_thinned_and_says_so(report) -> None:
+    some = [each for each in report.summary.results.values() if each.values]
+    many = {n: replace(some[n % len(some)], number=n) for n in range(10_000)}
+    large = replace(report, summary=replace(report.summary, results=many))
+    picture = history(large)
+    points = [mark for mark in marks(picture, Points) if not mark.name.startswith("winner")]
+    drawn = sorted(int(x) for mark in points for x in mark.x)
+    assert len(drawn) == MOST_TRIALS
+    assert (drawn[0], drawn[-1]) == (0, 9999)
+    assert {after - before for before, after in pairwise(drawn)} <= {5, 6}
+    n_complete = sum(each.state is State.COMPLETE for each in many.values())
+    assert marks(picture, Points, "complete")[0].name == f"complete ({n_complete})"
+    assert picture.note.startswith(f"{MOST_TRIALS:,} of 10,000 trials are drawn")
+    assert len(figure_json(picture.charts[0])) < 2_000_000
 
 
 def test_the_best_so_far_never_falls_and_ends_at_the_winner(report) -> None:

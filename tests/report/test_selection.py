@@ -7,6 +7,7 @@ import pytest
 from tests.small import study_of, task_of
 from tuner.model.heads import make_head
 from tuner.model.metrics import METRICS, metrics_for, score
+from tuner.report import selection
 from tuner.report.bootstrap import CELLS, FEWEST, N_BOOTSTRAP, bootstrap_interval, draw, resamples_for
 from tuner.report.selection import bias_corrected
 from tuner.seeds import generator
@@ -65,6 +66,24 @@ def the_obvious_way(metric, head, target, outputs, folds, seed, n_draws):
     outside += (naive - outside.mean(axis=1))[:, None]
     chosen = (sign * inside).argmax(axis=0)
     return naive, chosen, outside[chosen, np.arange(n_draws)], sign
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_trials_taken_in_one_by_one_and_in_any_order_give_the_same_correction(metric, monkeypatch):
+    head, target, outputs = guesses(Task.MULTICLASS, 40, 7)
+    folds = np.array_split(np.arange(40), 3)
+    outputs[9] = outputs[2]  # of equals the first wins, wherever it comes
+    given = {"metric": metric, "head": head, "seed": 3, "n_bootstrap": 300}
+    together = bias_corrected(outputs.items(), target, folds, **given)
+    monkeypatch.setattr(selection, "TOGETHER", 1)
+    one_by_one = bias_corrected(reversed(outputs.items()), target, folds, **given)
+    assert one_by_one.winner == together.winner
+    assert one_by_one.corrected == pytest.approx(together.corrected, rel=1e-12)
+    assert one_by_one.gain is not None
+    assert one_by_one.gain.value == pytest.approx(together.gain.value, rel=1e-9)
+    shares = {number: share for number, share in together.winner_shares.items() if number not in (2, 9)}
+    assert shares.items() <= one_by_one.winner_shares.items()
+    assert 9 not in one_by_one.winner_shares
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_large_and_tiny_differences_are_shown_with_the_digits_that_count():
     assert "by 2e-09 r2 on average" in in_words(tiny, "a", "b", "r2")
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [name for name in METRICS if np.isfinite(perfect(name))])
 def test_exact_predictions_have_the_perfect_score(metric):
     task = sorted(METRICS[metric].tasks)[0]
     made = make_predictions(task, seed=0)

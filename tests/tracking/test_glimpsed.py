@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tests.tracking.tracked import (
     NOTHING,
     card,
+    client,
     complete,
     history,
     nothing_to_load,
@@ -63,7 +65,7 @@ def after(epochs: int, number: int = 7) -> Glimpse:
 
 
 def begun(uri: str, ended: tuple[int, ...] = ()) -> MlflowTracker:
-    tracker = MlflowTracker(uri, None)
+    tracker = MlflowTracker(uri, Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts")
     tracker.started(card(), ended, nothing_to_load)
     return tracker
 
@@ -128,13 +130,37 @@ def test_the_run_of_a_trial_whose_driver_was_killed_is_replaced_when_it_is_evalu
     assert has_every_point_once(uri)
 
 
-def test_a_trial_that_ended_before_its_driver_was_killed_completes_the_run_that_was_shown(uri: str) -> None:
+def test_the_run_of_a_trial_that_ended_as_its_driver_was_killed_is_replaced_by_its_result(uri: str) -> None:
     show(begun(uri), after(10))
-    (shown,) = runs(uri, "trial")
     track(uri, ended=[7], load=long)
-    (ended,) = runs(uri, "trial")
-    assert (ended.info.run_id, ended.info.status) == (shown.info.run_id, "FINISHED")
+    assert [run.info.status for run in runs(uri, "trial")] == ["FINISHED"]
     assert has_every_point_once(uri)
+
+
+def test_a_run_whose_last_call_was_not_made_is_replaced_though_it_has_its_scores(uri: str) -> None:
+    tracker = begun(uri)
+    show(tracker, after(10))
+    tracker.finished(long(7))
+    tracker.closed(Ending.FINISHED, NOTHING)
+    (run,) = runs(uri, "trial")
+    client(uri).update_run(run.info.run_id, status="RUNNING")
+    track(uri, ended=[7], load=long)
+    assert [each.info.status for each in runs(uri, "trial")] == ["FINISHED"]
+    assert has_every_point_once(uri)
+
+
+def test_points_have_the_times_at_which_their_epochs_were_trained(uri: str) -> None:
+    tracker, before = begun(uri), time.time()
+    show(tracker, after(10))
+    show(tracker, after(20))
+    tracker.finished(long(7))
+    tracker.closed(Ending.FINISHED, NOTHING)
+    (run,) = runs(uri, "trial")
+    points = client(uri).get_metric_history(run.info.run_id, "train_loss/mean")
+    times = [point.timestamp / 1000 for point in sorted(points, key=lambda point: point.step)]
+    assert times == sorted(times)
+    assert before - 10.4 <= run.info.start_time / 1000 < times[0]
+    assert before - 0.1 <= times[9] <= times[19] <= times[-1] == run.info.end_time / 1000 <= time.time()
 
 
 def test_an_interrupted_trial_is_not_shown_as_one_that_runs_and_is_replaced_by_the_next_run(uri: str) -> None:
@@ -168,4 +194,4 @@ def test_a_glimpse_that_the_store_does_not_take_is_dropped_and_the_result_is_not
 
 def test_a_trial_that_was_not_shown_is_as_before(uri: str) -> None:
     track(uri, [complete(0)])
-    assert "tuner.ms_per_epoch" not in runs(uri, "trial")[0].data.tags
+    assert "tuner.shown" not in runs(uri, "trial")[0].data.tags

@@ -50,7 +50,7 @@ def mlflow_server(database: str, port: int, folder: Path) -> Iterator[str]:
     ):
         address = f"http://127.0.0.1:{port}"
         try:
-            wait_for(lambda: answers(f"{address}/health"))
+            wait_for(lambda: answers(f"{address}/health"), seconds=180.0)
             yield address
         finally:
             os.killpg(server.pid, 9)

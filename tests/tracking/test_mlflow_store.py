@@ -72,7 +72,7 @@ def test_an_answer_that_is_no_mlflow_is_an_error_at_the_start() -> None:
 def test_a_server_that_never_answers_is_an_error_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with silent_server() as uri:
-        assert started_error(uri) == f"tracking: {uri}: no answer within 1 s"
+        assert started_error(uri).startswith(f"tracking: {uri}: no answer within 1 s; see that it runs")
 
 
 @pytest.mark.parametrize("uri", ["ftp://example.org/x", "mlruns", "./mlflow.db", "databricks"])

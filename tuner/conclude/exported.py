@@ -12,7 +12,7 @@ from tuner.conclude.final_model import (
     model_folder,
     train,
 )
-from tuner.conclude.members import member_of, plan_final, results_of
+from tuner.conclude.members import choose_final_thresholds, member_of, plan_final, results_of
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
@@ -24,7 +24,7 @@ from tuner.lease import driving
 from tuner.records import Final, State, TrialResult
 from tuner.search.storage import StudyStore
 from tuner.study import Study, open_study
-from tuner.summary import summarise
+from tuner.summary import check_begun, summarise
 
 NOT_SCORED = (
     "The held-out rows were not scored with this model: to choose among trials by them would spoil them. They are "
@@ -78,10 +78,7 @@ def export_study(
         check_replaceable(folder)
     records = StudyStore(config.runs_folder, config.name, config.database)
     with closing(executor or InProcess(config.engine.name)) as workers, closing(records) as store:
-        if not store.exists:
-            raise TunerError(
-                f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
-            )
+        check_begun(config, store)
         if trial is not None:
             return _export_trial(config, store, workers, _complete_trial(config, store, trial), folder)
         final = _recorded_as_asked(config, store)
@@ -132,7 +129,9 @@ def _export_trial(
     check_replaceable(place)
     study = _opened(config, store)
     members = (member_of(study, result, kind),)
-    plan = plan_final(study, results_of(study, store, members), members, kind, study.test_rows[:0])
+    thresholds = choose_final_thresholds(study, store, members)
+    results = results_of(study, store, members)
+    plan = plan_final(study, results, members, kind, study.test_rows[:0], thresholds)
     trained = train(study, executor, plan)
     final = Final(kind, trained.members, 0, {}, 0, plan.created, trained.train_scores)
     note = NOT_SCORED if len(study.test_rows) else ""

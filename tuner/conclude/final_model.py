@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.conclude.members import choose_members, plan_final, results_of
+from tuner.conclude.members import choose_final_thresholds, choose_members, plan_final, results_of
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
 from tuner.export.card import model_card
@@ -72,7 +72,9 @@ def make_final(
     check_replaceable(model_folder(store))
     kind = study.config.export
     latest = find_final(store)
-    plan = plan_final(study, results_of(study, store, members), members, kind, study.test_rows)
+    thresholds = choose_final_thresholds(study, store, members)
+    results = results_of(study, store, members)
+    plan = plan_final(study, results, members, kind, study.test_rows, thresholds)
     trained = train(study, executor, plan, training)
     known = None if latest is None else _scored_before(latest, kind, members)
     final = replace(known or _score(study, plan, trained, latest), held_out=trained.held_out)
@@ -137,10 +139,11 @@ def _score(study: Study, plan: FinalPlan, trained: Trained, latest: Final | None
             scores[metric] = bootstrap_interval(
                 trained.held_out,
                 problem.dataset.target[rows],
-                metric=metric,
-                head=problem.head,
+                metric=problem.metric(metric),
+                head=replace(problem.head, thresholds=plan.thresholds),
                 seed=problem.seed,
                 groups=groups,
+                weight=None if problem.score_weight is None else problem.score_weight[rows],
             )
     return Final(
         kind=plan.kind,
@@ -151,6 +154,7 @@ def _score(study: Study, plan: FinalPlan, trained: Trained, latest: Final | None
         created=plan.created,
         train_scores=trained.train_scores,
         earlier=_models(latest) if latest is not None and latest.rows else (),
+        thresholds=plan.thresholds,
     )
 
 

@@ -10,6 +10,7 @@ from tuner.export.manifest import StudyPart
 from tuner.export.tables import finite_or_none
 from tuner.final import FinalPlan, now
 from tuner.model.network import MODELS
+from tuner.model.thresholds import choose_thresholds
 from tuner.records import Member, TrialResult
 from tuner.report.ensemble import greedy_ensemble
 from tuner.search.storage import StudyStore
@@ -47,6 +48,7 @@ def plan_final(
     members: tuple[Member, ...],
     kind: str,
     held_out: np.ndarray,
+    thresholds: tuple[float, ...] | None = None,
 ) -> FinalPlan:
     """Return what a worker is to train.
 
@@ -56,6 +58,7 @@ def plan_final(
         members: the trials of the model, the heaviest first.
         kind: ``refit``, ``folds`` or ``ensemble``.
         held_out: (n_test,) row numbers to predict.
+        thresholds: those of ``choose_final_thresholds``; None for the study's.
     """
     dataset = study.dataset
     cross_validated = results[members[0].trial].metrics or {}
@@ -72,7 +75,8 @@ def plan_final(
     )
     curves = {member.trial: results[member.trial].curves or {} for member in members}
     losses = {trial: each["val_loss"] for trial, each in curves.items() if "val_loss" in each}
-    return FinalPlan(kind, members, study.search_rows, held_out, about, now(), losses)
+    thresholds = thresholds or study.problem.head.thresholds
+    return FinalPlan(kind, members, study.search_rows, held_out, about, now(), losses, thresholds)
 
 
 def results_of(study: Study, store: StudyStore, members: tuple[Member, ...]) -> dict[int, TrialResult]:
@@ -85,17 +89,34 @@ def results_of(study: Study, store: StudyStore, members: tuple[Member, ...]) -> 
     return results
 
 
+def choose_final_thresholds(
+    study: Study, store: StudyStore, members: tuple[Member, ...]
+) -> tuple[float, ...]:
+    """Return the thresholds of a model; chosen ones are the best on all out-of-fold outputs of its trials."""
+    problem = study.problem
+    metric = problem.threshold_metric
+    if metric is None:
+        return problem.head.thresholds
+    outputs = np.sum([each.weight * _outputs(store, each.trial) for each in members], axis=0)
+    seen = ~np.isnan(outputs).any(axis=2)  # (n_repeats, n_rows)
+    rows = np.nonzero(seen)[1]
+    weight = None if problem.score_weight is None else problem.score_weight[rows]
+    return choose_thresholds(metric, problem.head, problem.dataset.target[rows], outputs[seen], weight)
+
+
 def _weights(study: Study, store: StudyStore, summary: StudySummary) -> dict[int, float]:
     """Return trial -> weight of the ensemble of the best trials."""
     trained = [result.number for result in summary.ranked() if result.same_as is None]
     candidates = trained[:MOST_CANDIDATES]
-    problem = study.problem
+    problem, metric = study.problem, study.problem.metric(study.objective)
     return greedy_ensemble(
         ((number, _outputs(store, number)) for number in candidates),
         problem.dataset.target,
         [fold.score for fold in problem.folds],
-        metric=study.objective,
+        metric=metric,
         head=problem.head,
+        weight=problem.score_weight,
+        decide=problem.decide(metric),
         n_candidates=MOST_CANDIDATES,
     )
 

@@ -16,12 +16,13 @@ from tuner.data.choices import balance_problem
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import nearest
+from tuner.model.asked_metrics import FAMILIES, find_metric, names_for
 from tuner.model.goals import COSTS
-from tuner.model.heads import AUTO_OUTPUT
-from tuner.model.losses import LOSSES, losses_for
-from tuner.model.metrics import metrics_for
+from tuner.model.heads import AUTO_OUTPUT, EVEN, OUTPUTS, threshold_problem
+from tuner.model.losses import LossPlan, find_loss
 from tuner.model.network import MODELS, name_problem
 from tuner.model.optimizers import CLIPS
+from tuner.model.written import read_written
 from tuner.records import ParamValue
 from tuner.search.grid import grid_problems
 from tuner.space.ranges import FloatParam, IntParam
@@ -111,46 +112,66 @@ def _task_problems(study: StudySections) -> Iterator[Problem]:
     Where the task is ``auto``, whether a name fits is known only once the data were seen.
     """
     task = None if study.task == "auto" else Task(study.task)
-    named: list[tuple[KeyPath, str]] = []
+    named: list[tuple[KeyPath, Any]] = []
     several = len(study.objectives) > 1
     named += [
-        (("objective", number) if several else ("objective",), name)
-        for number, name in enumerate(study.objectives)
-        if name != "auto" and name not in COSTS
+        (("objective", number) if several else ("objective",), written)
+        for number, written in enumerate(study.objectives)
+        if not isinstance(written, str) or (written != "auto" and written not in COSTS)
     ]
-    named += [(("metrics", number), name) for number, name in enumerate(study.metrics)]
+    named += [(("metrics", number), written) for number, written in enumerate(study.metrics)]
+    made = set()
+    for path, written in named:
+        found = read_written(written, "a metric")
+        further = tuple(COSTS) if path[0] == "objective" and path[-1] not in ("objective", 0) else ()
+        problem = _metric_problem(found.name, task, further) if found.name else None
+        if problem is not None:
+            yield path, problem
+        elif found.python or found.arguments:
+            made.add(find_metric(written, task or _task_of(found.name), Path()).name)
     stopping = study.training.early_stopping
     if stopping is not None and stopping.monitor != "val_loss":
-        named.append((("training", "early_stopping", "monitor"), stopping.monitor.removeprefix("val_")))
-    for path, name in named:
-        further = tuple(COSTS) if path[0] == "objective" and path[-1] not in ("objective", 0) else ()
-        if (problem := _metric_problem(name, task, further)) is not None:
-            yield path, problem
-    loss = study.training.loss
-    if task is not None and loss != "auto" and task not in LOSSES[loss].tasks:
-        yield (
-            ("training", "loss"),
-            f"'{loss}' is not a loss for {task}; one of: {', '.join(losses_for(task))}",
-        )
-    if task is not None and (problem := output_problem(study.training.output, task)) is not None:
-        yield ("training", "output"), problem
-    if task is not None and (problem := balance_problem(study.preprocess.balance, task)) is not None:
-        yield ("preprocess", "balance"), problem
+        monitored = stopping.monitor.removeprefix("val_")
+        if monitored not in made and (problem := _metric_problem(monitored, task)) is not None:
+            yield ("training", "early_stopping", "monitor"), problem
+    if task is not None:
+        if study.threshold != EVEN[0] and (problem := threshold_problem(study.threshold, task)) is not None:
+            yield ("threshold",), problem
+        loss = None
+        try:
+            loss = find_loss(study.training.loss, task, Path())
+        except ValueError as error:
+            yield ("training", "loss"), str(error)
+        if (problem := output_problem(study.training.output, task, loss)) is not None:
+            yield ("training", "output"), problem
+        if (problem := balance_problem(study.preprocess.balance, task)) is not None:
+            yield ("preprocess", "balance"), problem
     if task not in (None, Task.BINARY) and study.positive is not None:
         yield ("positive",), f"only a binary task has a positive label; the task is {task}"
 
 
-def output_problem(output: str, task: Task) -> str | None:
-    """Return why a task cannot have an output, or None where it can."""
-    if output == AUTO_OUTPUT or task is Task.REGRESSION:
+def output_problem(output: str, task: Task, loss: LossPlan | None) -> str | None:
+    """Return why a task or a loss cannot have an output, or None where both can; an unknown loss is None."""
+    if output == AUTO_OUTPUT:
         return None
-    return f"'{output}' is an output for regression; that of {task} follows from its classes: write {AUTO_OUTPUT}"
+    if task is not Task.REGRESSION:
+        return f"'{output}' is an output for regression; that of {task} follows from its classes: write {AUTO_OUTPUT}"
+    fitting = OUTPUTS if loss is None else loss.spec.outputs
+    if output in fitting:
+        return None
+    allowed = [name for name in OUTPUTS if name in fitting]
+    return f"'{output}' does not fit the loss '{loss}'; one of: {', '.join((AUTO_OUTPUT, *allowed))}"
 
 
-def _metric_problem(name: str, task: Task | None, further: tuple[str, ...]) -> str | None:
+def _task_of(name: str) -> Task:
+    """Return a task that a metric with an argument fits; functions of the user's fit each."""
+    return FAMILIES[name].task if name in FAMILIES else Task.REGRESSION
+
+
+def _metric_problem(name: str, task: Task | None, further: tuple[str, ...] = ()) -> str | None:
     metrics = NAMES["metrics"]
     if task is not None:
-        metrics = replace(metrics, what=f"a metric for {task}", now=metrics_for(task))
+        metrics = replace(metrics, what=f"a metric for {task}", now=names_for(task))
     return replace(metrics, now=(*metrics.now, *further)).problem(name)
 
 

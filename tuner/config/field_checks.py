@@ -11,8 +11,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from tuner.config.names import HOOK, NAMES
 from tuner.errors import shown
+from tuner.model.asked_metrics import check_direction, check_metric
 from tuner.model.goals import COSTS
 from tuner.model.metrics import METRICS
+from tuner.model.written import read_written
 from tuner.records import Params
 from tuner.search.url import url_problem
 
@@ -161,7 +163,12 @@ def _safe_name(value: object) -> str:
     return text
 
 
-def _hook(value: object) -> str:
+def hook_name(value: object) -> str:
+    """Return a name of the form module:function.
+
+    Raises:
+        ValueError: it has another form; the message is a sentence for the user.
+    """
     text = _text(value)
     if not HOOK_FORM.fullmatch(text):
         raise ValueError(f"'{text}' does not name a function; write {HOOK}, such as my_data:load")
@@ -182,21 +189,39 @@ def _space(value: object) -> object:
     return value
 
 
-def _objective(value: object) -> str | tuple[str, ...]:
-    names = _texts(value) if isinstance(value, list) else (_text(value),)
-    if not names:
+def _metric(value: object) -> object:
+    found = read_written(value, "a metric")
+    if found.python:
+        hook_name(found.python)
+    elif isinstance(value, dict) and (problem := NAMES["metrics"].problem(found.name)) is not None:
+        raise ValueError(problem)
+    check_metric(value)
+    return value
+
+
+def _objective(value: object) -> object:
+    written = value if isinstance(value, list) else [value]
+    if not written:
         raise ValueError("an empty list; name a metric, or write auto")
-    if names[0] in COSTS:
-        raise ValueError(f"'{names[0]}' is what a network costs; name a metric before it: [auto, {names[0]}]")
-    if "auto" in names[1:]:
+    for number, each in enumerate(written):
+        if each in written[:number]:
+            raise ValueError(f"{shown(each)} is given twice")
+        check_direction(_metric(each if isinstance(each, dict) and each else _text(each)))
+    first = written[0]
+    if isinstance(first, str) and first in COSTS:
+        raise ValueError(f"'{first}' is what a network costs; name a metric before it: [auto, {first}]")
+    if "auto" in written[1:]:
         raise ValueError("'auto' is the metric of the task, and comes first: [auto, parameters]")
-    return names[0] if len(names) == 1 else names
+    return first if len(written) == 1 else tuple(written)
 
 
-def _metrics(value: object) -> tuple[str, ...]:
+def _metrics(value: object) -> tuple[object, ...]:
     if not isinstance(value, list):
         raise ValueError(f"{shown(value)} is not a list; write [{shown(value).strip(chr(39))}]")
-    return _texts(value)
+    for number, each in enumerate(value):
+        if each in value[:number]:
+            raise ValueError(f"{shown(each)} is given twice")
+    return tuple(_metric(each) if isinstance(each, dict) else _metric(_text(each)) for each in value)
 
 
 def _monitor(value: object) -> str:
@@ -214,17 +239,6 @@ def _first(value: object) -> tuple[Params, ...]:
                 f"{shown(entry)} is no configuration; write parameters and values: {{layers: 2}}"
             )
     return tuple(value)
-
-
-def _image(value: object) -> tuple[int, ...]:
-    sides = value if isinstance(value, list) else []
-    if len(sides) not in (2, 3) or not all(type(side) is int and side >= 1 for side in sides):
-        found = "[" + ", ".join(map(shown, sides)) + "]" if sides else shown(value)
-        raise ValueError(
-            f"{found} is not the size of an image; write [height, width] or [height, width, channels], whole numbers "
-            "of at least 1"
-        )
-    return tuple(sides)
 
 
 def _tracking_uri(value: object) -> str:
@@ -264,14 +278,34 @@ def _above_0(value: object) -> float:
     return _finite(value)
 
 
-_METRIC_NAMES = {"enum": list(METRICS)}
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(
+            f"{shown(value)} is not a share of a GPU, from 0 to 1; a network trains on one device"
+        )
+    return float(value)
+
+
+def with_arguments(what: str) -> dict[str, Any]:
+    """Return the schema of a loss or a metric with arguments, or of a function of the user's."""
+    named = {key: {"type": "string", "description": f"The {what}."} for key in ("name", "python")}
+    return {
+        "type": "object",
+        "properties": named,
+        "additionalProperties": SCALAR,
+        "oneOf": [{"required": ["name"]}, {"required": ["python"]}],
+    }
+
+
+FUNCTION = {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"}
+_METRIC = {"anyOf": [{"enum": list(METRICS)}, FUNCTION, with_arguments("metric")]}
 
 TEXT = Checked(_text, {"type": "string", "minLength": 1})
 TEXT_LIST = Checked(_texts, {**TEXTS, "uniqueItems": True})
 TARGET = Checked(_target, {"anyOf": [{"type": "string"}, {**TEXTS, "minItems": 1, "uniqueItems": True}]})
 LABEL = Checked(_label, SCALAR)
 SAFE_NAME = Checked(_safe_name, {"type": "string", "minLength": 1, "maxLength": 100})
-HOOK_NAME = Checked(_hook, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
+HOOK_NAME = Checked(hook_name, {"type": "string", "pattern": f"^{HOOK_FORM.pattern}$"})
 TEST = Checked(
     _test, {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
 )
@@ -281,18 +315,19 @@ OBJECTIVE = Checked(
     {
         "anyOf": [
             {"enum": ["auto", *METRICS]},
+            with_arguments("metric"),
             {
                 "type": "array",
                 "minItems": 1,
                 "uniqueItems": True,
-                "prefixItems": [{"enum": ["auto", *METRICS]}],
-                "items": {"enum": [*METRICS, *COSTS]},
+                "prefixItems": [{"anyOf": [{"enum": ["auto", *METRICS]}, with_arguments("metric")]}],
+                "items": {"anyOf": [{"enum": [*METRICS, *COSTS]}, with_arguments("metric")]},
             },
         ]
     },
 )
-METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": _METRIC_NAMES})
-MONITOR = Checked(_monitor, {"enum": ["val_loss", *(f"val_{name}" for name in METRICS)]})
+METRIC_LIST = Checked(_metrics, {"type": "array", "uniqueItems": True, "items": _METRIC})
+MONITOR = Checked(_monitor, {"type": "string", "pattern": "^val_"})
 TIMEOUT = Checked(
     timeout_seconds, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
 )
@@ -300,12 +335,9 @@ MEMORY = Checked(
     memory_bytes, {"anyOf": [{"const": "none"}, {"type": "string", "pattern": f"^{AMOUNT.pattern}$"}]}
 )
 FIRST = Checked(_first, {"type": "array", "items": {"type": "object", "additionalProperties": SCALAR}})
-IMAGE = Checked(
-    _image,
-    {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "integer", "minimum": 1}},
-)
 TRACKING_URI = Checked(_tracking_uri, {"type": "string"})
 STORAGE = Checked(_storage, {"type": "string"})
 AT_LEAST_1 = Checked(_at_least_1, {"type": "integer", "minimum": 1})
 ABOVE_0 = Checked(_above_0, {"type": "number", "exclusiveMinimum": 0})
+SHARE = Checked(_share, {"type": "number", "minimum": 0, "maximum": 1})
 AT_LEAST_0 = Checked(_finite, {"type": "number", "minimum": 0})

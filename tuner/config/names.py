@@ -19,8 +19,10 @@ from tuner.data.sources import SKLEARN
 from tuner.engines.choice import ENGINES
 from tuner.errors import nearest, shown
 from tuner.export.kinds import EXPORTS
+from tuner.model.asked_metrics import FAMILIES
 from tuner.model.heads import AUTO_OUTPUT, OUTPUTS
-from tuner.model.losses import LATER_LOSSES, LOSSES
+from tuner.model.losses import ALIASES as LOSS_ALIASES
+from tuner.model.losses import BY_TASK, LOSSES
 from tuner.model.metrics import ALIASES, METRICS
 from tuner.model.network import MODELS
 from tuner.search.pruners import PRUNERS
@@ -68,8 +70,8 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "preprocess.missing.numeric": Names("a way to fill missing numbers", tuple(MISSING_NUMERIC)),
         "preprocess.missing.categorical": Names("a way to fill categories", tuple(MISSING_CATEGORICAL)),
         "preprocess.balance": Names("a way to balance classes", tuple(BALANCES)),
-        "metrics": Names("a metric", tuple(METRICS), aliases=ALIASES),
-        "training.loss": Names("a loss", ("auto", *LOSSES), (*sorted(LATER_LOSSES), HOOK)),
+        "metrics": Names("a metric", (*METRICS, *FAMILIES), aliases=ALIASES),
+        "training.loss": Names("a loss", ("auto", *LOSSES, *BY_TASK), aliases=LOSS_ALIASES),
         "training.output": Names("an output", (AUTO_OUTPUT, *OUTPUTS)),
         "training.engine": Names("an engine", ("auto", *ENGINES)),
         "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),

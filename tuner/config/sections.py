@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_serializer
 
+from tuner.config import asked_checks as asked
 from tuner.config import field_checks as check
 from tuner.config.field_checks import named
+from tuner.config.image_size import IMAGE
 from tuner.config.preprocess_checks import AUGMENT, DATETIME, SELECT
 from tuner.records import Params
 
@@ -35,7 +37,7 @@ class DataSection(Section):
     """A column; rows with the same value in it never straddle a split."""
     time: Annotated[str | None, check.TEXT] = None
     """A column; folds follow its order, and the held-out rows are the latest."""
-    image: Annotated[tuple[int, ...] | None, check.IMAGE] = None
+    image: Annotated[tuple[int, ...] | None, IMAGE] = None
     """[height, width] or [height, width, channels] of the image that the columns of a flat table are, one row of pixels
     after the other; an .npz file and scikit-learn's digits say it themselves."""
 
@@ -111,8 +113,9 @@ class EarlyStoppingSection(Section):
 class TrainingSection(Section):
     """How a network is trained."""
 
-    loss: Annotated[str, named("training.loss")] = "auto"
-    """What training lowers; auto: by the task."""
+    loss: Annotated[str | dict[str, Any], asked.LOSS] = "auto"
+    """What training lowers; auto: by the task. With arguments: {name: huber, delta: 2.0}. A function of yours:
+    module:function, or {python: "module:function", ...} with arguments for a factory that returns it."""
     output: Annotated[str, named("training.output")] = "auto"
     """The activation of a regression's output layer: linear (any value), sigmoid or tanh (within the range of the
     training rows), softplus or relu (never negative); auto: by the task."""
@@ -160,6 +163,15 @@ class TrackingSection(Section):
     """The experiment's name; auto: the study's."""
 
 
+class ResourcesSection(Section):
+    """What a worker takes. How many there are changes no result; a GPU's last digits are not those of a CPU."""
+
+    cpus: int = Field(1, ge=1)
+    """Cores that are set aside for a worker; it computes with one thread in any case, so that results repeat."""
+    gpus: Annotated[float, check.SHARE] = 0.0
+    """The share of a GPU: 0 (trains on the CPU), 0.25 (four workers share a device), up to 1."""
+
+
 class StudySections(Section):
     """A study: what to predict from which data, which networks to try, and how to judge them."""
 
@@ -180,11 +192,17 @@ class StudySections(Section):
     search_space: Annotated[str | dict[str, Any], check.SPACE] = "mlp"
     """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves; default: that of
     training.model."""
-    objective: Annotated[str | tuple[str, ...], check.OBJECTIVE] = "auto"
-    """The metric that the search improves; auto: by the task. Or a list: a metric, then further metrics, parameters or
-    latency_ms."""
-    metrics: Annotated[tuple[str, ...], check.METRIC_LIST] = ()
+    objective: Annotated[str | dict[str, Any] | tuple[str | dict[str, Any], ...], check.OBJECTIVE] = "auto"
+    """The metric that the search improves; auto: by the task. With an argument: {name: pinball, alpha: 0.9}. A function
+    of yours: {python: "module:function", direction: minimize}, with needs: outputs for probabilities. Or a list: a
+    metric, then further metrics, parameters or latency_ms."""
+    metrics: Annotated[tuple[str | dict[str, Any], ...], check.METRIC_LIST] = ()
     """Metrics that are recorded beside the objective."""
+    weighted_metrics: bool = False
+    """Whether the weights of data.weight count in scores, too; otherwise they count in training only."""
+    threshold: Annotated[float | str, asked.THRESHOLD] = 0.5
+    """For two classes and for labels: the probability above which a row is called positive; or tuned, by the first
+    metric of labels, on rows that are not scored by it."""
     constraints: Annotated[ConstraintsSection | None, check.OrNone()] = None
     """Upper bounds that a network must keep, or none."""
     training: TrainingSection = TrainingSection()
@@ -199,6 +217,8 @@ class StudySections(Section):
     storage: Annotated[str, check.STORAGE] = "auto"
     """Where trials are recorded: auto (files beside the studies' outputs), or a database that machines share,
     postgresql+psycopg://USER@HOST/DATABASE or sqlite:///FILE."""
+    resources: ResourcesSection = ResourcesSection()
+    """What a worker takes: cores and a share of a GPU."""
 
     @field_serializer("constraints", mode="wrap")
     def _no_bounds_are_none(
@@ -207,6 +227,6 @@ class StudySections(Section):
         return "none" if section is None or section == ConstraintsSection() else dump(section)
 
     @property
-    def objectives(self) -> tuple[str, ...]:
+    def objectives(self) -> tuple[str | dict[str, Any], ...]:
         """The objectives as they are written, the first one first."""
-        return (self.objective,) if isinstance(self.objective, str) else self.objective
+        return self.objective if isinstance(self.objective, tuple) else (self.objective,)

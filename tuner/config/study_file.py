@@ -18,7 +18,9 @@ from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest, shown
+from tuner.hooks import Hook
 from tuner.model.network import MODELS
+from tuner.model.written import read_written
 from tuner.records import Params
 from tuner.search.url import complete_url
 from tuner.space.space import SearchSpace
@@ -33,6 +35,7 @@ FREE_TO_CHANGE: Mapping[str, Any] = {
     "export": True,
     "tracking": True,
     "storage": True,
+    "resources": True,
 }
 """The keys that do not determine the result of a trial.
 
@@ -115,7 +118,18 @@ class StudyConfig(StudySections):
     def canonical(self) -> dict[str, Any]:
         """Return, as plain JSON values, all that determines the results of trials, defaults included."""
         sections = self.model_dump(mode="json", exclude=dict(FREE_TO_CHANGE))
-        return {**sections, **self._space.canonical()}
+        sources = {hook.name: f"source {hook.source_sha256()}" for hook in self.functions}
+        return {**sections, **self._space.canonical(), **({"functions": sources} if sources else {})}
+
+    @property
+    def functions(self) -> tuple[Hook, ...]:
+        """The loss and the metrics that are functions of the user's."""
+        written = [
+            (self.training.loss, "a loss"),
+            *((each, "a metric") for each in (*self.objectives, *self.metrics)),
+        ]
+        names = [found.python for found in (read_written(*each) for each in written) if found.python]
+        return tuple(Hook(name, str(self.folder)) for name in dict.fromkeys(names))
 
     @staticmethod
     def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

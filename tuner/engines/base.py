@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from tuner.model.heads import Head
+from tuner.model.losses import LossPlan
 from tuner.model.network import Network
 from tuner.seeds import derive, generator
 
@@ -78,7 +79,7 @@ class Engine(Protocol):
         self,
         network: Network,
         head: Head,
-        loss: str,
+        loss: LossPlan | str,
         folds: Sequence[FoldData],
         *,
         epochs: int,
@@ -89,7 +90,7 @@ class Engine(Protocol):
         Args:
             network: the plan that every fold's network follows.
             head: the end of the network.
-            loss: a name in ``LOSSES``.
+            loss: what training lowers; or a name in ``LOSSES``.
             folds: data of each fold; all have the same number of inputs.
             epochs: the most epochs to yield, at least 1.
             seed: where weights, row order and dropout derive theirs from.

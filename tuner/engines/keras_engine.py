@@ -11,10 +11,11 @@ from tuner.engines.augment_images import varied_images
 from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, image_seed, row_order
 from tuner.engines.dropout import drop_threshold, dropout_mask
 from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
+from tuner.engines.row_losses import row_loss as make_row_loss
 from tuner.engines.runtime import load_tensorflow
 from tuner.model.cnn import widest
 from tuner.model.heads import Head
-from tuner.model.losses import LOSSES
+from tuner.model.losses import LossPlan, plan_loss
 from tuner.model.network import Network
 from tuner.model.schedules import Rates
 
@@ -38,7 +39,7 @@ class KerasEngine:
         self,
         network: Network,
         head: Head,
-        loss: str,
+        loss: LossPlan | str,
         folds: Sequence[FoldData],
         *,
         epochs: int,
@@ -49,7 +50,7 @@ class KerasEngine:
         model = build_training_model(network, head, n_inputs)
         optimizer = build_optimizer(network.optimizer)
         optimizer.build(model.fit.trainable_variables)
-        row_loss = _row_loss(loss, head)
+        row_loss = make_row_loss(plan_loss(loss), head)
         longest = max(len(fold.train) for fold in folds)
         batch_size = min(network.batch_size, longest)
         batches = np.array([-(-len(fold.train) // batch_size) for fold in folds])
@@ -118,16 +119,6 @@ def _specs(values: Any, *, any_rows: bool = False) -> Any:
         return tf.TensorSpec((None, *tensor.shape[1:]) if any_rows else tensor.shape, tensor.dtype)
 
     return tf.nest.map_structure(spec, values)
-
-
-def _row_loss(name: str, head: Head) -> Callable[[Any, Any], Any]:
-    """Return the loss of each row, (n_rows,), from target and what enters the head's activation."""
-    spec = LOSSES[name]
-    function = getattr(keras.losses, spec.keras)
-    if spec.from_logits:
-        return partial(function, from_logits=True)
-    activation = keras.activations.get(head.activation)
-    return lambda target, logits: function(target, activation(logits))
 
 
 def _put(variables: Sequence[Any], values: Sequence[Any]) -> None:

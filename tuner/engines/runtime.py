@@ -33,6 +33,17 @@ def _native_messages_held_back() -> Iterator[None]:
             os.close(saved)
 
 
+def missing_gpu() -> str | None:
+    """Return, in a sentence, that this process was given a GPU which TensorFlow cannot use; None where all is well."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "-1")
+    if given in ("", "-1") or load_tensorflow().config.list_physical_devices("GPU"):
+        return None
+    return (
+        f"TensorFlow cannot use the GPU that a worker was given (CUDA_VISIBLE_DEVICES={given}); "
+        "type: pip install 'tuner[gpu]', or write resources: {gpus: 0}"
+    )
+
+
 @cache
 def load_tensorflow() -> ModuleType:
     """Import TensorFlow once, with one thread inside an operation and deterministic kernels.

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_layers import Tensor
 from tuner.engines.stacked_optimizers import N_COEFFICIENTS
+from tuner.model.heads import Head
+from tuner.model.losses import LossPlan
 
 tf = load_tensorflow()
 
@@ -23,8 +25,9 @@ class Structure:
         dropout: whether any hidden layer drops units.
         mixup: whether the rows of a batch are mixed.
         noise: whether noise is added to inputs.
-        loss: a name in ``LOSSES``.
-        output: a name in ``OUTPUTS``.
+        loss: what training lowers.
+        head: the end of the network; with a loss that has a written slope its number of units is 0, since that is an
+            argument then.
         codes: whether the target is (n_rows,) int32 rather than (n_rows, n_units) float32.
         clip: what bounds the gradients, a name in ``CLIPS``, or None.
         max_norm: whether the norms of hidden kernels are bounded.
@@ -37,8 +40,8 @@ class Structure:
     dropout: bool
     mixup: bool
     noise: bool
-    loss: str
-    output: str
+    loss: LossPlan
+    head: Head
     codes: bool
     clip: str | None
     max_norm: bool

@@ -1,6 +1,7 @@
 """The fast engine: the networks of all folds trained as one program; see README.md beside this file."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -25,13 +26,14 @@ from tuner.engines.stacked_optimizers import (
 from tuner.engines.stacked_program import program
 from tuner.engines.stacked_rows import epoch_order, stack_rows
 from tuner.model.heads import Head
+from tuner.model.losses import LossPlan, plan_loss
 from tuner.model.network import MOVING, WEIGHTS, Network
 from tuner.model.schedules import Rates
 
 tf = load_tensorflow()
 
 
-def unstackable(network: Network, head: Head, loss: str) -> str | None:
+def unstackable(network: Network, head: Head) -> str | None:
     """Return why the folds of a network cannot be trained as one program, in a sentence, or None if they can."""
     for layer in network.layers:
         if layer.activation not in ACTIVATIONS:
@@ -40,8 +42,6 @@ def unstackable(network: Network, head: Head, loss: str) -> str | None:
         return f"the stacked engine has no optimizer '{network.optimizer.name}'"
     if head.activation not in OUTPUTS:
         return f"the stacked engine has no output activation '{head.activation}'"
-    if loss not in LOSSES:
-        return f"the stacked engine has no loss '{loss}'"
     return None
 
 
@@ -52,7 +52,7 @@ class StackedEngine:
         self,
         network: Network,
         head: Head,
-        loss: str,
+        loss: LossPlan | str,
         folds: Sequence[FoldData],
         *,
         epochs: int,
@@ -63,7 +63,7 @@ class StackedEngine:
         Raises:
             ValueError: the network cannot be stacked; ask ``unstackable`` before.
         """
-        reason = unstackable(network, head, loss)
+        reason = unstackable(network, head)
         if reason is not None:
             raise ValueError(reason)
         rows = stack_rows(folds)
@@ -74,7 +74,7 @@ class StackedEngine:
         layout = _Layout(network, start)
         pace = _Pace(rows.lengths, network)
         rates = Rates(network.schedule, network.optimizer.learning_rate, epochs, pace.batches)
-        run = program(_structure(network, head, loss, folds))
+        run = program(_structure(network, head, plan_loss(loss), folds))
         plan = _plan(network, head, n_inputs, layout, pace, seed)
         first, second = initial_slots(network.optimizer, layout.n_trainable)
         state = State(*map(tf.constant, (layout.trainable(start), first, second, layout.moving(start))))
@@ -192,7 +192,7 @@ class _Layout:
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
-def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData]) -> Structure:
+def _structure(network: Network, head: Head, loss: LossPlan, folds: Sequence[FoldData]) -> Structure:
     names = list(ACTIVATIONS)
     rare = family_number(network.optimizer) >= COMMON_FAMILIES or any(
         names.index(layer.activation) >= COMMON_ACTIVATIONS for layer in network.layers
@@ -203,7 +203,7 @@ def _structure(network: Network, head: Head, loss: str, folds: Sequence[FoldData
         mixup=network.augment.mixup > 0.0,
         noise=network.augment.noise > 0.0,
         loss=loss,
-        output=head.activation,
+        head=replace(head, units=0) if loss.name in LOSSES else head,
         codes=folds[0].train.target.ndim == 1,
         clip=network.optimizer.clip.name if network.optimizer.clip else None,
         max_norm=network.max_norm > 0.0 and bool(network.layers),

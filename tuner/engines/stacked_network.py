@@ -17,7 +17,7 @@ from tuner.engines.stacked_layers import (
     normalise_backwards,
     normalise_by,
 )
-from tuner.engines.stacked_losses import row_loss
+from tuner.engines.stacked_losses import stacked_loss
 from tuner.model.mlp_parameters import AFTER, BEFORE
 from tuner.model.network import MOVING, WEIGHTS
 
@@ -71,6 +71,7 @@ class StackedNetwork:
     def __init__(self, structure: Structure, plan: Plan) -> None:
         self.structure = structure
         self.plan = plan
+        self.loss = stacked_loss(structure.loss, structure.head)
         self.n_hidden = len(structure.batch_norm)
         widths, n_folds = tf.unstack(plan.widths, num=self.n_hidden + 2), plan.n_folds
         self.units = [tf.stack([n_folds, 1, width]) for width in widths[1:]]
@@ -166,9 +167,9 @@ class StackedNetwork:
             trace.append(self._hidden(number, layer, values, rows, step))
             values = trace[-1].value
         logits = tf.matmul(values, layers[-1].kernel) + layers[-1].bias
-        loss, slope = row_loss(self.structure.loss, self.structure.output)(batch.target, logits)
-        summed = tf.where(count > 0.0, tf.reduce_sum(loss * batch.weight, axis=1), 0.0)
-        gradient = slope * (batch.weight / some[:, tf.newaxis])[:, :, tf.newaxis]
+        loss, slope = self.loss.of_rows(batch.target, logits)
+        summed = tf.where(count > 0.0, tf.reduce_sum(self.loss.weigh(loss, batch.weight), axis=1), 0.0)
+        gradient = self.loss.weigh(slope, (batch.weight / some[:, tf.newaxis])[:, :, tf.newaxis])
         parts = self._backwards(layers, trace, values, gradient, rows)
         statistics = [
             part for each in trace if each.norm is not None for part in (each.norm.mean, each.norm.variance)

@@ -11,7 +11,7 @@ from tuner.engines.augment import mixed, noisy
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Outcome, Plan, Seen, State, Structure, Training, signature
 from tuner.engines.stacked_layers import Tensor
-from tuner.engines.stacked_losses import OUTPUTS, row_loss
+from tuner.engines.stacked_losses import OUTPUTS
 from tuner.engines.stacked_network import StackedNetwork
 from tuner.engines.stacked_optimizers import update
 
@@ -101,12 +101,11 @@ def _penalty(plan: Plan, weights: Tensor) -> Tensor:
 def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Tensor]:
     """Return outputs, (n_chunks, n_folds, n_rows, n_units), and summed weighted loss, (n_folds,)."""
     n_chunks = tf.shape(seen.inputs)[0]
-    output = OUTPUTS[network.structure.output]
-    loss_of = row_loss(network.structure.loss, network.structure.output)
+    output = OUTPUTS[network.structure.head.activation]
 
     def step(chunk: Tensor, total: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = network.predict(state, tf.gather(seen.inputs, chunk))
-        loss, _ = loss_of(tf.gather(seen.target, chunk), logits)
+        loss, _ = network.loss.of_rows(tf.gather(seen.target, chunk), logits)
         # Rows that are scored only may overflow; the loss of the watched ones must not know.
         summed = tf.reduce_sum(tf.math.multiply_no_nan(loss, tf.gather(seen.weight, chunk)), axis=1)
         return chunk + 1, total + summed, outputs.write(chunk, output(logits))

@@ -1,176 +1,144 @@
-"""A worker's seat: a thread that hands one order after the other to a process, and replaces a process that ends."""
+"""A worker's seat: a thread that hands one order after the other to a worker, and replaces a worker that ends."""
 
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from tuner.errors import TunerError
+from tuner.executors.attempt import Answered, Attempt, Crashed, Exceeded, Obstacle
 from tuner.executors.executor import Limits
-from tuner.executors.machine import kills_for_memory, resident_bytes
 from tuner.executors.orders import Handed, Orders
-from tuner.executors.process import WorkerProcess, ending
-from tuner.records import Glimpse, Reason
+from tuner.glimpses import Heard
+from tuner.records import Reason
+from tuner.worker import Order
+
+if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
+    from tuner.final import FinalPlan
+    from tuner.trial import Problem
 
 ATTEMPTS = 3
-"""How many processes in a row may be killed while they load before the seat is given up."""
-
-STEP = 0.1
-"""Seconds between two looks at a trial's time and memory."""
+"""How many workers in a row may be lost while they load before the seat is given up."""
 
 
-class Exceeded(Exception):  # noqa: N818 - what a trial did, not what went wrong here
-    """A trial took more than it may.
+class Worker(Protocol):
+    """What sits in a seat: it was started when it was made. A worker that has ended has freed what it held."""
 
-    Attributes:
-        reason: of what.
-        message: a sentence on it.
-    """
+    load_seconds: float | None
+    """How long it took to load; None before."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
-        self.reason = reason
-        self.message = message
+    def load(self) -> Obstacle | None:
+        """Wait until it can work; returns why it cannot, and has ended then."""
+
+    def attempt(self, problem: Problem, order: Order | FinalPlan, limits: Limits, heard: Heard) -> Attempt:
+        """Have an order carried out and wait for what comes of it; only after an answer the worker goes on.
+
+        Glimpses that come before are given to ``heard``.
+        """
+
+    def kill(self) -> None:
+        """End it at once; may be called from any thread, at any time."""
+
+    def let_go(self) -> object:
+        """Wait for its end, which is near, and free what it holds; never after it ended by itself."""
 
 
 class Seat:
     """One worker at a time; it takes orders until it is closed."""
 
-    def __init__(self, orders: Orders, engine: str) -> None:
+    def __init__(self, orders: Orders, start: Callable[[], Worker]) -> None:
+        """Set up an empty seat.
+
+        Args:
+            orders: what there is to do.
+            start: starts a worker for this seat.
+        """
         self._orders = orders
-        self._engine = engine
-        self._process: WorkerProcess | None = None
+        self._begin_one = start
+        self.worker: Worker | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
-    @property
-    def pid(self) -> int | None:
-        """The id of the process in this seat; None where there is none now."""
-        process = self._process
-        return None if process is None else process.pid
-
     def begin(self) -> None:
-        """Start a process, and work from now on."""
+        """Start a worker, and work from now on."""
         self._orders.join()
         self._start()
         self._thread.start()
 
     def begin_when_needed(self) -> None:
-        """Start a process once a further worker is worth it."""
+        """Start a worker once a further one is worth it."""
         self._thread.start()
 
     def kill(self) -> None:
-        """End the process; the orders must be closed, so that no other takes its place."""
-        process = self._process
-        if process is not None:
-            process.kill()
+        """End the worker; the orders must be closed, so that no other takes its place."""
+        worker = self.worker
+        if worker is not None:
+            worker.kill()
 
     def join(self) -> None:
         """Wait until the seat is empty."""
         self._thread.join()
 
     def _work(self) -> None:
-        if self._process is None and not self._orders.join_when_needed():
+        if self.worker is None and not self._orders.join_when_needed():
             return
-        while (process := self._ready()) is not None and (handed := self._orders.take()) is not None:
+        while (worker := self._ready()) is not None and (handed := self._orders.take()) is not None:
             try:
-                self._attempt(process, handed)
+                self._attempt(worker, handed)
             except Exception as error:
                 # Whoever waits for the order must learn of it: an answer that cannot be read, say.
                 handed.future.set_exception(error)
-                process.kill()
-                self._let_go(process)
-        if self._process is not None:
-            self._let_go(self._process)
+                worker.kill()
+                worker.let_go()
+                self.worker = None
+        if self.worker is not None:
+            self.worker.let_go()
+            self.worker = None
 
-    def _start(self) -> WorkerProcess | None:
+    def _start(self) -> Worker | None:
         with self._orders.changes:
-            self._process = None if self._orders.closed else WorkerProcess(self._engine)
-            return self._process
+            self.worker = None if self._orders.closed else self._begin_one()
+            return self.worker
 
-    def _ready(self) -> WorkerProcess | None:
-        """Return a process that has loaded the engine; None where there will be none."""
+    def _ready(self) -> Worker | None:
+        """Return a worker that has loaded; None where no more are wanted or none can load."""
+        obstacle = None
         for _ in range(ATTEMPTS):
-            process = self._process or self._start()
-            if process is None:
+            worker = self.worker or self._start()
+            if worker is None:
                 return None
-            if process.loaded():
-                return process
-            status = self._let_go(process)
-            if status >= 0:
+            obstacle = worker.load()
+            if obstacle is None:
+                return worker
+            self.worker = None
+            if obstacle.lasting:
                 break
-        self._orders.leave(f"the worker could not load engine '{self._engine}' ({ending(status)})")
+        assert obstacle is not None
+        self._orders.leave(obstacle.message)
         return None
 
-    def _let_go(self, process: WorkerProcess) -> int:
-        status = process.let_go()
-        self._process = None
-        return status
-
-    def _attempt(self, process: WorkerProcess, handed: Handed) -> None:
-        """Have an order carried out; what its process does not survive is tried once more, or has failed."""
-        if not process.runs:
-            self._let_go(process)
-            self._orders.put_back(handed)
-            return
-        self._orders.began(process.load_seconds or 0.0)
-        started, killed_before = time.monotonic(), kills_for_memory()
-        try:
-            process.hand_over(handed.problem, handed.order)
-            answer = _answer(process, handed)
-        except Exceeded as excess:
-            process.kill()
-            self._let_go(process)
+    def _attempt(self, worker: Worker, handed: Handed) -> None:
+        """Have an order carried out; what its worker does not survive is tried once more, or has failed."""
+        self._orders.began(worker.load_seconds or 0.0)
+        attempt = worker.attempt(handed.problem, handed.order, handed.limits, handed.heard)
+        if not isinstance(attempt, Answered):
             self._start()
-            handed.fail(excess.reason, excess.message, time.monotonic() - started)
-        except (EOFError, OSError):
-            status = self._let_go(process)
-            self._start()
-            for_memory = status == -9 and kills_for_memory() > killed_before
-            self._ended(handed, status, time.monotonic() - started, for_memory=for_memory)
+        if isinstance(attempt, Answered) and isinstance(attempt.answer, TunerError):
+            handed.future.set_exception(attempt.answer)
+        elif isinstance(attempt, Answered):
+            handed.future.set_result(attempt.answer)
+        elif isinstance(attempt, Exceeded):
+            handed.fail(attempt.reason, attempt.message, attempt.seconds)
+        elif isinstance(attempt, Crashed):
+            self._crashed(handed, attempt)
         else:
-            if isinstance(answer, TunerError):
-                handed.future.set_exception(answer)
-            else:
-                handed.future.set_result(answer)
+            self._orders.put_back(handed)
 
-    def _ended(self, handed: Handed, status: int, seconds: float, *, for_memory: bool) -> None:
-        """Fail an order over which the process has ended, or have it tried again: the cause may not be its own."""
-        if for_memory:
-            handed.fail(Reason.MEMORY, "memory ran out, and the kernel ended the worker's process", seconds)
-        elif handed.crashes:
-            handed.fail(
-                Reason.CRASH, f"the worker's process ended ({ending(status)}), and so it did before", seconds
-            )
+    def _crashed(self, handed: Handed, crash: Crashed) -> None:
+        """Have an order tried again over which a worker has ended, since the cause may not be its own; but once."""
+        if handed.crashes:
+            message = f"the worker's process ended ({crash.how}), and so it did before"
+            handed.fail(Reason.CRASH, message, crash.seconds)
         elif not self._orders.closed:
             self._orders.put_back(replace(handed, crashes=1))
-
-
-def _answer(process: WorkerProcess, handed: Handed) -> Any:
-    """Return a process's answer to an order, once it comes; what may be seen before goes to ``handed.heard``.
-
-    Raises:
-        Exceeded: the process takes more than it may.
-        EOFError, OSError: the process has ended.
-    """
-    limits = handed.limits
-    started, before = time.monotonic(), resident_bytes(process.pid) if limits.any else 0
-    while True:
-        if process.connection.poll(STEP if limits.any else None):
-            said = process.answer()
-            if not isinstance(said, Glimpse):
-                return said
-            handed.heard(said)
-        if limits.any:
-            _check(limits, time.monotonic() - started, resident_bytes(process.pid) - before)
-
-
-def _check(limits: Limits, seconds: float, grown: int) -> None:
-    """Raise ``Exceeded`` where an order has taken more seconds, or more bytes, than it may."""
-    if limits.seconds is not None and seconds > limits.seconds:
-        raise Exceeded(Reason.TIMEOUT, f"it took more than {limits.seconds:g} s (search.trial_timeout)")
-    if limits.bytes is not None and grown > limits.bytes:
-        raise Exceeded(
-            Reason.MEMORY,
-            f"its worker grew by {grown / 1e9:.2f} GB, more than {limits.bytes / 1e9:g} GB (search.trial_memory)",
-        )

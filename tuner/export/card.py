@@ -6,6 +6,7 @@ from html import escape
 
 from tuner.data.columns import Kind
 from tuner.export.manifest import IntervalPart, Manifest
+from tuner.model.heads import DECIDED, EVEN
 from tuner.tasks import Task
 
 MOST_LISTED = 40
@@ -65,6 +66,20 @@ def _head(manifest: Manifest) -> Iterator[str]:
             "" if manifest.positive is None else f"; a probability is that of {plain(manifest.positive)}"
         )
         yield f"Classes: {listed}{more}{positive}.\n"
+    yield from _thresholds(manifest)
+
+
+def _thresholds(manifest: Manifest) -> Iterator[str]:
+    """Yield the probabilities above which a label is given, where they are not one half."""
+    if manifest.thresholds == EVEN or manifest.task not in DECIDED:
+        return
+    if len(manifest.thresholds) == 1:
+        what = "a label" if manifest.positive is None else plain(manifest.positive)
+        yield f"It predicts {what} where the probability is above {manifest.thresholds[0]:.4g}.\n"
+        return
+    each = zip(manifest.target_names[:MOST_LISTED], manifest.thresholds, strict=False)
+    listed = ", ".join(f"{plain(name)} {value:.4g}" for name, value in each)
+    yield f"It gives a label where its probability is above: {listed}.\n"
 
 
 def _scores(manifest: Manifest) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import TunerError
+from tuner.model.heads import EVEN
 from tuner.records import Final, Interval, Member
 from tuner.search.storage import StudyStore
 
@@ -124,6 +125,7 @@ def _to_json(final: Final) -> dict[str, Any]:
         "created": final.created,
         "train_scores": {name: _defined(value) for name, value in final.train_scores.items()},
         "earlier": [_to_json(each) for each in final.earlier],
+        "thresholds": list(final.thresholds),
     }
 
 
@@ -144,6 +146,7 @@ def _from_json(record: dict[str, Any], held_out: np.ndarray | None) -> Final:
         train_scores={name: _number(value) for name, value in record["train_scores"].items()},
         held_out=held_out,
         earlier=tuple(_from_json(each, None) for each in record.get("earlier", ())),
+        thresholds=tuple(map(float, record.get("thresholds", EVEN))),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,7 +14,7 @@ from tuner.data.dates import DATE_FORMATS, ISO_FORM
 from tuner.errors import TunerError
 from tuner.export.kinds import EXPORTS
 from tuner.export.preprocess_json import Part
-from tuner.model.heads import AUTO_OUTPUT, OUTPUTS, Head, make_head
+from tuner.model.heads import AUTO_OUTPUT, EVEN, OUTPUTS, Head, make_head
 from tuner.records import ParamValue
 from tuner.tasks import Task
 
@@ -30,6 +31,10 @@ FileName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.(keras|json)$", max_length=80)
 ]
 """A name without separators, so that it cannot lead out of the folder."""
+
+
+Threshold = Annotated[float, Field(gt=0, lt=1)]
+"""The probability above which a label is given."""
 
 
 class ColumnPart(Part):
@@ -118,6 +123,7 @@ class Manifest(Part):
     target_names: Annotated[tuple[str, ...], Field(min_length=1)]
     classes: tuple[str, ...]
     output: str = AUTO_OUTPUT
+    thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)] = EVEN
     columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
     trials: Annotated[tuple[TrialPart, ...], Field(min_length=1)]
     networks: Annotated[tuple[NetworkPart, ...], Field(min_length=1, max_length=1000)]
@@ -140,6 +146,8 @@ class Manifest(Part):
         for key, names in (("classes", self.classes), ("target_names", self.target_names)):
             if len(set(names)) != len(names):
                 raise ValueError(f"{key}: a name is there twice")
+        if len(self.thresholds) not in (1, len(self.target_names)):
+            raise ValueError(f"thresholds: {len(self.thresholds)}, not one, nor one for each target")
         if len({column.name for column in self.columns}) != len(self.columns):
             raise ValueError("columns: a name is there twice")
         return self
@@ -147,7 +155,8 @@ class Manifest(Part):
     @property
     def head(self) -> Head:
         """The end of each network."""
-        return make_head(self.task, len(self.target_names), len(self.classes), self.output)
+        head = make_head(self.task, len(self.target_names), len(self.classes), self.output)
+        return replace(head, thresholds=self.thresholds)
 
     @property
     def positive(self) -> str | None:

@@ -26,6 +26,7 @@ from tuner.data.encoders import (
 )
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.data.scalers import AsOneColumn, RobustClipScaler, Unscaled
+from tuner.data.target_scaling import TARGET_FORMS, form_of
 
 Numbers = Annotated[list[float], Field(max_length=10_000_000)]
 
@@ -68,8 +69,9 @@ class BlockPart(Part):
 
 
 class TargetPart(Part):
-    """The scaling of a regression target, ``(target - mean) / scale``; see ``TargetScaler``."""
+    """The scaling of a regression target by its form; see ``tuner.data.target_scaling``."""
 
+    form: str = "standard"
     mean: Numbers
     scale: Numbers
 
@@ -137,7 +139,11 @@ def to_file(preprocessor: Preprocessor, target_scaler: TargetScaler | None) -> P
         scaler=scaler,
         target=None
         if target_scaler is None
-        else TargetPart(mean=target_scaler.shift_.tolist(), scale=target_scaler.scale_.tolist()),
+        else TargetPart(
+            form=form_of(target_scaler),
+            mean=target_scaler.shift_.tolist(),
+            scale=target_scaler.scale_.tolist(),
+        ),
         kept=None if preprocessor.kept_ is None else preprocessor.kept_.tolist(),
     )
 
@@ -282,7 +288,10 @@ def _scaler(file: PreprocessFile, n_scaled: int) -> Any:
 def _target_scaler(part: TargetPart | None) -> TargetScaler | None:
     if part is None:
         return None
-    scaler = TargetScaler()
+    make = TARGET_FORMS[part.form].make if part.form in TARGET_FORMS else None
+    if make is None:
+        raise ValueError(f"target.form: {part.form!r} is no way to scale a target")
+    scaler = make()
     scaler.shift_ = np.array(part.mean, np.float64)
     scaler.scale_ = _array(part.scale, (len(part.mean),), "target.scale")
     return scaler

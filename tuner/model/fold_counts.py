@@ -190,3 +190,28 @@ def cohen_kappa(rows: ScoredRows) -> Values:
         return (n_rows * counts.hits.sum(axis=1) - chance) / np.where(best > 0, best, np.nan)  # type: ignore[no-any-return]
 
     return values
+
+
+def _of_positive(rows: ScoredRows, value: Callable[[Counts], np.ndarray]) -> Values:
+    count = counter(rows)
+    return lambda outputs: value(count(outputs)).astype(np.float64)
+
+
+def true_positives(rows: ScoredRows) -> Values:
+    """Return how many rows are positive and called so."""
+    return _of_positive(rows, lambda counts: counts.hits[:, 1])
+
+
+def false_positives(rows: ScoredRows) -> Values:
+    """Return how many rows are negative and called positive."""
+    return _of_positive(rows, lambda counts: counts.predicted[:, 1] - counts.hits[:, 1])
+
+
+def true_negatives(rows: ScoredRows) -> Values:
+    """Return how many rows are negative and called so."""
+    return _of_positive(rows, lambda counts: counts.hits[:, 0])
+
+
+def false_negatives(rows: ScoredRows) -> Values:
+    """Return how many rows are positive and called negative."""
+    return _of_positive(rows, lambda counts: counts.support[:, 1] - counts.hits[:, 1])

@@ -10,7 +10,7 @@ from tuner.model import fold_counts as counts
 from tuner.model import fold_ranking as ranking
 from tuner.model.fold_rows import ScoredRows, Values
 from tuner.model.heads import Head
-from tuner.model.metrics import score_folds
+from tuner.model.metrics import Metric, as_metric, score_folds
 from tuner.model.sklearn_metrics import EPSILON, one_hot
 from tuner.tasks import Task
 
@@ -23,24 +23,35 @@ class FoldScorer:
 
     __slots__ = ("_fold", "_n_folds", "_values")
 
-    def __init__(self, name: str, head: Head, target: np.ndarray, folds: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self,
+        metric: Metric | str,
+        head: Head,
+        target: np.ndarray,
+        folds: Sequence[np.ndarray],
+        weight: np.ndarray | None = None,
+    ) -> None:
         """Prepare what depends on the target and the folds only.
 
         Args:
-            name: a name in ``METRICS`` that fits the head's task.
+            metric: one that fits the head's task, or its name in ``METRICS``.
             head: what the outputs stand for.
             target: (n_rows, ...) of the whole data set, as for ``metrics.score``.
             folds: the numbers of each fold's scored rows; at least one row each.
+            weight: (n_rows,) how much each row counts; None where all count alike.
         """
+        metric = as_metric(metric)
         sizes = np.array([len(rows) for rows in folds])
         self._n_folds = len(folds)
         self._fold = np.repeat(np.arange(len(folds)), sizes)
-        if name in _FORMS:
+        form = None if weight is not None else _FORMS.get(metric.family)
+        if form is not None:
             starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
             scored = np.asarray(target)[np.concatenate(folds)]
-            self._values = _FORMS[name](ScoredRows(head, scored, self._fold, starts, sizes.astype(float)))
+            rows = ScoredRows(head, scored, self._fold, starts, sizes.astype(float))
+            self._values = form(rows) if metric.argument is None else form(metric.argument, rows)
         else:
-            self._values = partial(_one_by_one, name, head, target, folds)
+            self._values = partial(_one_by_one, metric, head, target, folds, weight)
 
     def __call__(self, outputs: np.ndarray) -> np.ndarray:
         """Return (n_folds,) float64 values; NaN where a fold's rows leave the metric undefined.
@@ -58,9 +69,14 @@ class FoldScorer:
 
 
 def _one_by_one(
-    name: str, head: Head, target: np.ndarray, folds: Sequence[np.ndarray], outputs: np.ndarray
+    metric: Metric,
+    head: Head,
+    target: np.ndarray,
+    folds: Sequence[np.ndarray],
+    weight: np.ndarray | None,
+    outputs: np.ndarray,
 ) -> np.ndarray:
-    return score_folds(name, head, target, outputs, folds)
+    return score_folds(metric, head, target, outputs, folds, weight)
 
 
 def _accuracy(rows: ScoredRows) -> Values:
@@ -125,6 +141,50 @@ def _mape(rows: ScoredRows) -> Values:
     return lambda outputs: rows.mean(np.abs(residuals(outputs)) / sizes).mean(axis=1)
 
 
+def _msle(rows: ScoredRows) -> Values:
+    true = np.log1p(rows.target.astype(np.float64).reshape(len(rows.target), -1))
+
+    def values(outputs: np.ndarray) -> np.ndarray:
+        predicted = np.log1p(np.maximum(outputs.astype(np.float64), 0.0))
+        return rows.mean((true - predicted) ** 2).mean(axis=1)  # type: ignore[no-any-return]
+
+    return values
+
+
+def _cosine_similarity(rows: ScoredRows) -> Values:
+    true = rows.target.astype(np.float64).reshape(len(rows.target), -1)
+    true_length = np.linalg.norm(true, axis=1)
+
+    def values(outputs: np.ndarray) -> np.ndarray:
+        length = true_length * np.linalg.norm(outputs.astype(np.float64), axis=1)
+        return rows.mean((true * outputs).sum(axis=1) / np.where(length > 0, length, 1.0))
+
+    return values
+
+
+def _pinball(alpha: float, rows: ScoredRows) -> Values:
+    residuals = _residuals(rows)
+
+    def values(outputs: np.ndarray) -> np.ndarray:
+        errors = residuals(outputs)
+        return rows.mean(np.maximum(alpha * errors, (alpha - 1.0) * errors)).mean(axis=1)  # type: ignore[no-any-return]
+
+    return values
+
+
+def _top_k_accuracy(k: float, rows: ScoredRows) -> Values:
+    """Return the share of rows with fewer than k classes before their own; of equal outputs the last is first."""
+    codes, row = rows.target.reshape(-1).astype(np.int64), np.arange(len(rows.target))
+    later = np.arange(rows.head.units) > codes[:, None]
+
+    def values(outputs: np.ndarray) -> np.ndarray:
+        own = outputs[row, codes][:, None]
+        before = (outputs > own) | ((outputs == own) & later)
+        return rows.mean(before.sum(axis=1) < k)
+
+    return values
+
+
 def _max_error(rows: ScoredRows) -> Values:
     residuals = _residuals(rows)
     return lambda outputs: np.maximum.reduceat(np.abs(residuals(outputs)), rows.starts).max(axis=1)
@@ -148,9 +208,16 @@ def _r2(rows: ScoredRows) -> Values:
     return values
 
 
-_FORMS: Mapping[str, Callable[[ScoredRows], Values]] = MappingProxyType(
+_FORMS: Mapping[str, Callable[..., Values]] = MappingProxyType(
     {
         "accuracy": _accuracy,
+        "subset_accuracy": _accuracy,
+        "mean_iou": partial(counts.macro, counts.jaccard),
+        "tp": counts.true_positives,
+        "fp": counts.false_positives,
+        "tn": counts.true_negatives,
+        "fn": counts.false_negatives,
+        "top_k_accuracy": _top_k_accuracy,
         "balanced_accuracy": counts.balanced_accuracy,
         "f1": partial(counts.positive, counts.f1),
         "f1_macro": partial(counts.macro, counts.f1),
@@ -172,13 +239,20 @@ _FORMS: Mapping[str, Callable[[ScoredRows], Values]] = MappingProxyType(
         "roc_auc": ranking.roc_auc,
         "average_precision": ranking.average_precision,
         "log_loss": _log_loss,
+        "kl_divergence": _log_loss,
         "brier": _mse,
         "mae": _mae,
         "mse": _mse,
         "rmse": _rmse,
         "r2": _r2,
         "mape": _mape,
+        "msle": _msle,
+        "cosine_similarity": _cosine_similarity,
+        "pinball": _pinball,
         "max_error": _max_error,
     }
 )
-"""The metrics that have a form for all folds; the others are computed fold by fold."""
+"""The metrics that have a form for all folds; one with an argument takes it first.
+
+The others are computed fold by fold, and so are all where rows have weights.
+"""

@@ -3,13 +3,13 @@
 Beside metrics there are two costs of a network, which are known before it is trained; less is better.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from tuner.model.metrics import METRICS
+from tuner.model.metrics import METRICS, Metric
 
 PARAMETERS = "parameters"
 LATENCY = "latency_ms"
@@ -36,9 +36,9 @@ class Objective:
         return -1.0 if self.direction == "maximize" else 1.0
 
 
-def objective_of(name: str) -> Objective:
-    """Return a metric or a cost with its direction."""
-    return Objective(name, "minimize" if name in COSTS else METRICS[name].direction)
+def objective_of(name: str, metric: Callable[[str], Metric] = METRICS.__getitem__) -> Objective:
+    """Return a metric, found by its name, or a cost with its direction."""
+    return Objective(name, "minimize" if name in COSTS else metric(name).direction)
 
 
 @dataclass(frozen=True, slots=True)

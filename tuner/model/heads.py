@@ -33,23 +33,34 @@ def _columns(target: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(target, np.float32).reshape(len(target), -1)
 
 
-def _threshold_one(outputs: np.ndarray) -> np.ndarray:
-    return (outputs[:, 0] > _THRESHOLD).astype(np.int64)
+def _threshold_one(outputs: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    return (outputs[:, 0] > thresholds[0]).astype(np.int64)  # type: ignore[no-any-return]
 
 
-def _threshold_each(outputs: np.ndarray) -> np.ndarray:
-    return (outputs > _THRESHOLD).astype(np.int64)
+def _threshold_each(outputs: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    return (outputs > thresholds).astype(np.int64)
 
 
-def _largest(outputs: np.ndarray) -> np.ndarray:
+def _largest(outputs: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return np.asarray(outputs.argmax(axis=1))
 
 
-def _as_they_are(outputs: np.ndarray) -> np.ndarray:
+def _as_they_are(outputs: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return outputs
 
 
-_THRESHOLD = 0.5
+EVEN = (0.5,)
+"""The thresholds of a head that nothing else was said of."""
+
+DECIDED = frozenset({Task.BINARY, Task.MULTILABEL})
+"""The tasks whose labels are decided by a threshold."""
+
+
+def threshold_problem(threshold: object, task: Task) -> str | None:
+    """Return why a task has no such threshold, or None."""
+    if task in DECIDED:
+        return None
+    return f"{threshold} is for binary and multilabel tasks; the task is {task}: leave it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +71,13 @@ class HeadForm:
         units: from the numbers of targets and of classes to the number of output units.
         activation: of the output layer, by its Keras name.
         encode: from a target to what a loss reads.
-        decode: from outputs to labels or values.
+        decode: from outputs and thresholds to labels or values.
     """
 
     units: Callable[[int, int], int]
     activation: str
     encode: Callable[[np.ndarray], np.ndarray]
-    decode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 HEADS: Mapping[Task, HeadForm] = MappingProxyType(
@@ -87,11 +98,14 @@ class Head:
         task: what is predicted.
         units: of the output layer, at least 1.
         activation: of the output layer, as Keras names it: a name in ``OUTPUTS``, or ``softmax``.
+        thresholds: in (0, 1): a label is given where its output is above. One for all labels, or one for each; not read
+            for other tasks than ``DECIDED``.
     """
 
     task: Task
     units: int
     activation: str
+    thresholds: tuple[float, ...] = EVEN
 
     def encode(self, target: np.ndarray) -> np.ndarray:
         """Return a target as the losses read it.
@@ -113,11 +127,11 @@ class Head:
             outputs: (n_rows, n_units) after the activation.
 
         Returns:
-            (n_rows,) int64 codes for binary (1 above a probability of one half) and multiclass (the first of
+            (n_rows,) int64 codes for binary (1 above the threshold) and multiclass (the first of
             the most probable); (n_rows, n_targets) int64 0/1 for multilabel; the outputs as they are for
             regression.
         """
-        return HEADS[self.task].decode(outputs)
+        return HEADS[self.task].decode(outputs, np.array(self.thresholds))
 
 
 OUTPUTS = ("linear", "sigmoid", "tanh", "softplus", "relu")

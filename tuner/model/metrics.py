@@ -1,38 +1,56 @@
 """What a trial is scored by: one meaning for each name, that of scikit-learn on the decoded predictions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
+from tuner.hooks import Hook
 from tuner.model import sklearn_metrics as sk
 from tuner.model.heads import Head
 from tuner.tasks import Task
 
-Function = Callable[[Task, np.ndarray, np.ndarray], float]
-"""From the task, a target and what ``Metric.needs`` names to a value; NaN where it is undefined."""
+Direction = Literal["maximize", "minimize"]
+Needs = Literal["labels", "outputs"]
+
+Function = Callable[..., float]
+"""From the task, a target, what ``Metric.needs`` names and weights of rows, or None, to a value; NaN if undefined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A score of a network's predictions on some rows.
+    """A score of a network's predictions on some rows; picklable.
 
     Attributes:
-        name: as a study file writes it.
+        name: as it is recorded and shown.
         direction: which way is better.
         tasks: which tasks it fits.
         needs: ``labels``, what ``Head.decode`` gives, or ``outputs``, the network's own.
         function: computes it.
+        best: the best value that there is; infinite where there is none.
+        weighs: whether rows may have weights.
+        argument: the number that was given, such as the k of ``top_k_accuracy_3``; None for none.
+        family: the name without it; empty for a function of the user's.
+        hook: that function; None for ours.
     """
 
     name: str
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
     tasks: frozenset[Task]
-    needs: Literal["labels", "outputs"]
-    function: Function
+    needs: Needs
+    function: Function = field(compare=False)
+    best: float
+    weighs: bool = True
+    argument: float | None = None
+    family: str = ""
+    hook: Hook | None = None
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
 
 
 _BINARY = frozenset({Task.BINARY})
@@ -42,8 +60,20 @@ _MULTILABEL = frozenset({Task.MULTILABEL})
 _REGRESSION = frozenset({Task.REGRESSION})
 
 
+def _metric(
+    name: str,
+    direction: Direction,
+    tasks: frozenset[Task],
+    needs: Needs,
+    function: Function,
+    best: float | None = None,
+) -> Metric:
+    found = best if best is not None else (1.0 if direction == "maximize" else 0.0)
+    return Metric(name, direction, tasks, needs, function, found, family=name)
+
+
 def _up(name: str, tasks: frozenset[Task], function: Function) -> Metric:
-    return Metric(name, "maximize", tasks, "labels", function)
+    return _metric(name, "maximize", tasks, "labels", function)
 
 
 def _averaged(function: str) -> tuple[Metric, ...]:
@@ -55,7 +85,12 @@ def _averaged(function: str) -> tuple[Metric, ...]:
 
 
 def _error(name: str, function: str) -> Metric:
-    return Metric(name, "minimize", _REGRESSION, "outputs", partial(sk.of_values, function))
+    return _metric(name, "minimize", _REGRESSION, "outputs", partial(sk.of_values, function))
+
+
+def _count(name: str, direction: Direction, cell: tuple[int, int]) -> Metric:
+    best = float("inf") if direction == "maximize" else 0.0
+    return _metric(name, direction, _BINARY, "labels", partial(sk.confusion, cell), best)
 
 
 _ROWS = (
@@ -70,22 +105,31 @@ _ROWS = (
     _up("specificity", _LABELS, sk.specificity),
     _up("mcc", _CLASSES, sk.mcc),
     _up("cohen_kappa", _CLASSES, sk.cohen_kappa),
-    Metric("hamming_loss", "minimize", _LABELS, "labels", partial(sk.of_labels, "hamming_loss")),
+    _metric("hamming_loss", "minimize", _LABELS, "labels", partial(sk.of_labels, "hamming_loss")),
     _up("jaccard", _MULTILABEL, sk.jaccard),
-    Metric("roc_auc", "maximize", _LABELS, "outputs", partial(sk.ranking, "roc_auc_score")),
-    Metric(
+    _up("subset_accuracy", _MULTILABEL, partial(sk.of_labels, "accuracy_score")),
+    _up("mean_iou", _CLASSES, sk.mean_iou),
+    _count("tp", "maximize", (1, 1)),
+    _count("fp", "minimize", (0, 1)),
+    _count("tn", "maximize", (0, 0)),
+    _count("fn", "minimize", (1, 0)),
+    _metric("roc_auc", "maximize", _LABELS, "outputs", partial(sk.ranking, "roc_auc_score")),
+    _metric(
         "average_precision", "maximize", _LABELS, "outputs", partial(sk.ranking, "average_precision_score")
     ),
-    Metric("log_loss", "minimize", _LABELS, "outputs", sk.log_loss),
-    Metric("brier", "minimize", _BINARY, "outputs", sk.brier),
+    _metric("log_loss", "minimize", _LABELS, "outputs", sk.log_loss),
+    _metric("kl_divergence", "minimize", _CLASSES, "outputs", sk.log_loss),
+    _metric("brier", "minimize", _BINARY, "outputs", sk.brier),
     _error("mae", "mean_absolute_error"),
     _error("mse", "mean_squared_error"),
     _error("rmse", "root_mean_squared_error"),
-    Metric("r2", "maximize", _REGRESSION, "outputs", partial(sk.explained, "r2_score")),
+    _metric("r2", "maximize", _REGRESSION, "outputs", partial(sk.explained, "r2_score")),
     _error("mape", "mean_absolute_percentage_error"),
     _error("median_absolute_error", "median_absolute_error"),
-    Metric("max_error", "minimize", _REGRESSION, "outputs", sk.max_error),
-    Metric(
+    replace(_metric("max_error", "minimize", _REGRESSION, "outputs", sk.max_error), weighs=False),
+    _metric("msle", "minimize", _REGRESSION, "outputs", sk.msle),
+    _metric("cosine_similarity", "maximize", _REGRESSION, "outputs", sk.cosine_similarity),
+    _metric(
         "explained_variance",
         "maximize",
         _REGRESSION,
@@ -101,7 +145,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 the other tasks. ``accuracy`` of several labels counts the rows where all labels are right. ``roc_auc`` and
 ``average_precision`` of several classes are means over classes, each against the rest, and likewise over
 labels; classes and labels for which the rows leave them undefined do not enter the mean. With several
-targets, regression metrics are means over targets, and ``max_error`` is the largest.
+targets, regression metrics are means over targets, and ``max_error`` is the largest. ``kl_divergence`` from
+certain classes is the log loss; ``mean_iou`` is the mean over classes of intersection over union.
 """
 
 AUTO_OBJECTIVE: Mapping[Task, str] = MappingProxyType(
@@ -140,7 +185,18 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "mean_absolute_percentage_error": "mape",
         "r2_score": "r2",
         "sensitivity": "recall",
-        "subset_accuracy": "accuracy",
+        "top_k": "top_k_accuracy",
+        "topk": "top_k_accuracy",
+        "pinball_loss": "pinball",
+        "mean_pinball_loss": "pinball",
+        "quantile_loss": "pinball",
+        "true_positives": "tp",
+        "false_positives": "fp",
+        "true_negatives": "tn",
+        "false_negatives": "fn",
+        "iou": "mean_iou",
+        "kld": "kl_divergence",
+        "mean_squared_log_error": "msle",
         "tnr": "specificity",
         "tpr": "recall",
     }
@@ -153,40 +209,61 @@ def metrics_for(task: Task) -> tuple[str, ...]:
     return tuple(name for name, metric in METRICS.items() if task in metric.tasks)
 
 
-def score(name: str, head: Head, target: np.ndarray, outputs: np.ndarray) -> float:
+def as_metric(metric: Metric | str) -> Metric:
+    """Return a metric, or the one of a name in ``METRICS``."""
+    return metric if isinstance(metric, Metric) else METRICS[metric]
+
+
+def score(
+    metric: Metric | str,
+    head: Head,
+    target: np.ndarray,
+    outputs: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> float:
     """Return a metric's value for one set of rows; NaN where the rows leave it undefined.
 
     Args:
-        name: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
         target: (n_rows,) codes for binary and multiclass, (n_rows, n_targets) values or 0/1 otherwise; a
             regression target may be (n_rows,). At least one row.
         outputs: (n_rows, n_units) after the head's activation, in the target's own unit for regression. The
             value is NaN where an output is not finite.
+        weight: (n_rows,) how much each row counts; None where all count alike.
     """
     if not np.isfinite(outputs).all():
         return float("nan")
-    metric = METRICS[name]
-    if metric.needs == "labels":
-        return metric.function(head.task, target, head.decode(outputs))
-    return metric.function(head.task, target, outputs)
+    metric = as_metric(metric)
+    predicted = head.decode(outputs) if metric.needs == "labels" else outputs
+    return metric.function(head.task, target, predicted, weight)
 
 
 def score_folds(
-    name: str, head: Head, target: np.ndarray, outputs: np.ndarray, folds: Sequence[np.ndarray]
+    metric: Metric | str,
+    head: Head,
+    target: np.ndarray,
+    outputs: np.ndarray,
+    folds: Sequence[np.ndarray],
+    weight: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return a metric's value for the scored rows of each fold, by ``score``.
 
     Args:
-        name: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
         target: (n_rows, ...) of the whole data set.
         outputs: (n_scored, n_units) for the rows of ``np.concatenate(folds)``.
         folds: the numbers of each fold's scored rows; at least one row each.
+        weight: (n_rows,) of the whole data set; None where all rows count alike.
 
     Returns:
         (n_folds,) float64.
     """
-    ends = np.cumsum([len(rows) for rows in folds])
-    parts = np.split(outputs, ends[:-1])
-    return np.array([score(name, head, target[rows], part) for rows, part in zip(folds, parts, strict=True)])
+    parts = np.split(outputs, np.cumsum([len(rows) for rows in folds])[:-1])
+    return np.array(
+        [
+            score(metric, head, target[rows], part, None if weight is None else weight[rows])
+            for rows, part in zip(folds, parts, strict=True)
+        ]
+    )

@@ -3,9 +3,9 @@
 import numpy as np
 
 from tuner.model.heads import Head
-from tuner.model.metrics import score
+from tuner.model.metrics import Metric, as_metric, score
 from tuner.records import Interval
-from tuner.report.resampled import resampled
+from tuner.report.resampled import has_form, resampled
 from tuner.seeds import generator
 
 N_BOOTSTRAP = 1000
@@ -60,12 +60,13 @@ def bootstrap_interval(
     outputs: np.ndarray,
     target: np.ndarray,
     *,
-    metric: str,
+    metric: Metric | str,
     head: Head,
     seed: int,
     n_bootstrap: int = 2 * N_BOOTSTRAP,
     level: float = 0.95,
     groups: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
 ) -> Interval:
     """Return a score on held-out rows with its percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13).
 
@@ -75,19 +76,22 @@ def bootstrap_interval(
     Args:
         outputs: (n, n_units) for the held-out rows, in the target's own unit for regression.
         target: (n, ...) of these rows, as for ``metrics.score``.
-        metric: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
         seed: of the study.
         n_bootstrap: the most resamples; large tables get fewer, in the proportion of ``resamples_for``.
         level: share of the resamples between the bounds, 0 < level < 1.
         groups: (n,) each row's group, where rows come in groups.
+        weight: (n,) how much each row counts; None where all count alike.
     """
-    n_draws = min(n_bootstrap, 2 * resamples_for(outputs.size))
+    metric = as_metric(metric)
+    most = resamples_for(outputs.size) if has_form(metric, weighted=weight is not None) else FEWEST
+    n_draws = min(n_bootstrap, 2 * most)
     random, rows = generator(seed, "bootstrap", "held_out"), np.arange(len(outputs))
     draws = draw(rows, len(rows), n_draws, random, groups)
-    values = resampled(metric, head, target, draws)(outputs[None])[0]
+    values = resampled(metric, head, target, draws, weight)(outputs[None])[0]
     low, high = percentiles(values, level)
-    return Interval(score(metric, head, target, outputs), low, high, level)
+    return Interval(score(metric, head, target, outputs, weight), low, high, level)
 
 
 def percentiles(values: np.ndarray, level: float) -> tuple[float, float]:

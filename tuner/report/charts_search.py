@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from tuner.records import State, TrialResult
 from tuner.report.chart import Axis, Bars, Chart, Line, Mark, Picture, Points, Rule, Tone, whole_axis
@@ -12,9 +13,13 @@ from tuner.report.importance import STEADY
 from tuner.report.wording import counted, param, percent, score_of
 from tuner.summary import StudySummary
 
+MOST_TRIALS = 2000
+"""A chart of more points is slow to draw and to send, and shows no more."""
 MOST_BARS = 15
 LEAST_SHARE = 0.0005
 _PARAM_LINES = 14
+
+T = TypeVar("T")
 
 _LOOKS: Mapping[State, Points] = MappingProxyType(
     {
@@ -80,7 +85,8 @@ def history(report: Report) -> Picture:
     marks: list[Mark] = []
     if report.default is not None and report.default.state is State.COMPLETE:
         marks.append(Rule("default (trial 0)", span.inside(report.default.values[0]), "y"))
-    marks += _by_state(results, span, summary)
+    shown = some(results, MOST_TRIALS)
+    marks += _by_state(results, shown, span, summary)
     best = summary.best
     told = "no trial is complete"
     if best is not None:
@@ -92,7 +98,8 @@ def history(report: Report) -> Picture:
     trials = whole_axis("trial", 0, max(summary.results))
     chart = Chart("", trials, score_axis(summary, span), tuple(marks), 380)
     description = f"Scatter chart of {summary.objective} for {counted(len(results), 'ended trial')}; {told}."
-    return Picture("history", "Scores by trial", description, _history_note(results, span), (chart,))
+    note = _history_note(results, span, n_shown=len(shown))
+    return Picture("history", "Scores by trial", description, note, (chart,))
 
 
 def _span_of(results: Sequence[TrialResult], summary: StudySummary) -> ScoreRange:
@@ -103,25 +110,33 @@ def _span_of(results: Sequence[TrialResult], summary: StudySummary) -> ScoreRang
     return score_range([*(complete or values), *best], maximize=summary.maximize)
 
 
-def _by_state(results: Sequence[TrialResult], span: ScoreRange, summary: StudySummary) -> Iterator[Points]:
-    """Yield the complete, the pruned and the failed trials."""
+def _by_state(
+    results: Sequence[TrialResult], shown: Sequence[TrialResult], span: ScoreRange, summary: StudySummary
+) -> Iterator[Points]:
+    """Yield the complete, the pruned and the failed trials among those shown; the legend counts all."""
     edge = span.inside(-math.inf if summary.maximize else math.inf)
     for state, look in _LOOKS.items():
-        chosen = [result for result in results if result.state is state]
+        count = sum(result.state is state for result in results)
+        chosen = [result for result in shown if result.state is state]
         if chosen:
             yield replace(
                 look,
-                name=f"{state} ({len(chosen)})",
+                name=f"{state} ({count})",
                 x=tuple(float(result.number) for result in chosen),
                 y=tuple(span.inside(result.values[0]) if result.values else edge for result in chosen),
                 labels=tuple(trial_label(result, summary.objective) for result in chosen),
             )
 
 
-def _history_note(results: Sequence[TrialResult], span: ScoreRange) -> str:
+def _history_note(results: Sequence[TrialResult], span: ScoreRange, *, n_shown: int) -> str:
     states = {result.state for result in results}
     outside = sum(not span.low <= result.values[0] <= span.high for result in results if result.values)
     notes = []
+    if n_shown < len(results):
+        notes.append(
+            f"{n_shown:,} of {len(results):,} trials are drawn, evenly spread by number; the line of the best and the "
+            "winner are of all."
+        )
     if State.PRUNED in states:
         notes.append("A pruned trial is shown with the score it had when it was ended.")
     if State.FAILED in states:
@@ -188,6 +203,13 @@ def _best_so_far(results: Sequence[TrialResult], summary: StudySummary) -> Line:
 def score_axis(summary: StudySummary, span: ScoreRange) -> Axis:
     """Return the axis of scores."""
     return Axis(summary.objective, low=span.low, high=span.high)
+
+
+def some(values: Sequence[T], most: int) -> list[T]:
+    """Return at most so many values, evenly spread, the first and the last among them."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
 
 
 def short(text: str, most: int = 60) -> str:

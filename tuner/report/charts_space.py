@@ -3,11 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from tuner.records import Params, ParamValue, TrialResult
 from tuner.report.chart import Axis, Chart, Labels, Line, Mark, Picture, Points, Tone, log_axis, whole_axis
-from tuner.report.charts_search import ScoreRange, score_range, short
+from tuner.report.charts_search import ScoreRange, score_range, short, some
 from tuner.report.collect import Report
 from tuner.report.importance import most_important
 from tuner.report.wording import counted, number, param, score_of
@@ -27,8 +26,6 @@ _LOOKS = (
     Line("", (), (), tone=Tone.QUIET, width=1.4, opacity=0.3),
 )
 """Of the best fifth of the trials, the second one, and the others."""
-
-T = TypeVar("T")
 
 
 def slices(report: Report) -> Picture | None:
@@ -129,7 +126,7 @@ class _Scale:
         if choices:
             places = [place / max(1, len(choices) - 1) for place in range(len(choices))]
             ticks = list(zip(places, map(param, choices), strict=True))
-            return cls(choices, 0.0, 1.0, False, tuple(_some(ticks, MOST_TICKS)))
+            return cls(choices, 0.0, 1.0, False, tuple(some(ticks, MOST_TICKS)))
         values = [float(value) for value in tried]
         log = _is_log(space, name)
         low, high = min(values), max(values)
@@ -204,7 +201,7 @@ def _slice(report: Report, name: str, shown: Sequence[TrialResult], span: ScoreR
         marks.append(replace(look, x=x, y=y, labels=labels))
     ticks = tuple((float(place), short(param(option), 14)) for place, option in enumerate(options))
     if options:
-        x_axis = Axis("", ticks=tuple(_some(ticks, MOST_TICKS)), low=-0.6, high=len(options) - 0.4)
+        x_axis = Axis("", ticks=tuple(some(ticks, MOST_TICKS)), low=-0.6, high=len(options) - 0.4)
     elif _is_log(space, name):
         values = [float(result.params[name]) for result in having]
         x_axis = log_axis("", min(values), max(values))
@@ -267,11 +264,4 @@ def _thinned(ranked: Sequence[TrialResult], most: int) -> list[TrialResult]:
     if len(ranked) <= most:
         return list(ranked)
     n_best = most // 3
-    return [*ranked[:n_best], *_some(ranked[n_best:], most - n_best)]
-
-
-def _some(values: Sequence[T], most: int) -> list[T]:
-    """Return at most so many values, evenly spread, the first and the last among them."""
-    if len(values) <= most:
-        return list(values)
-    return [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
+    return [*ranked[:n_best], *some(ranked[n_best:], most - n_best)]

@@ -172,11 +172,12 @@ def _rivalries(study: Study, summary: StudySummary) -> Iterator[Rivalry]:
 def _diagnosis(study: Study, winner: TrialResult, final: Final | None) -> Diagnosis:
     problem = study.problem
     constant = constant_score(
-        study.objective,
+        problem.metric(study.objective),
         problem.head,
         problem.dataset.target,
         [fold.train for fold in problem.folds],
         [fold.score for fold in problem.folds],
+        problem.score_weight,
     )
     trained = (
         final if final is not None and [each.trial for each in final.members] == [winner.number] else None
@@ -185,7 +186,7 @@ def _diagnosis(study: Study, winner: TrialResult, final: Final | None) -> Diagno
         winner.curves or {},
         best_epoch=winner.best_epoch or 1,
         max_epochs=int(winner.params.get("epochs", problem.epochs)),
-        metric=study.objective,
+        metric=problem.metric(study.objective),
         score=winner.values[0],
         constant=constant,
         train_score=None if trained is None else trained.train_scores.get(study.objective),

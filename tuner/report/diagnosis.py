@@ -8,6 +8,7 @@ import numpy as np
 
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
+from tuner.model.metrics import Metric
 from tuner.model.sklearn_metrics import one_hot
 from tuner.report.statistics import perfect
 from tuner.report.wording import number
@@ -61,7 +62,12 @@ class Diagnosis:
 
 
 def constant_score(
-    metric: str, head: Head, target: np.ndarray, trains: Sequence[np.ndarray], folds: Sequence[np.ndarray]
+    metric: Metric | str,
+    head: Head,
+    target: np.ndarray,
+    trains: Sequence[np.ndarray],
+    folds: Sequence[np.ndarray],
+    weight: np.ndarray | None = None,
 ) -> float:
     """Return the cross-validated score of a prediction that ignores the features.
 
@@ -69,11 +75,12 @@ def constant_score(
     label as its probability.
 
     Args:
-        metric: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what outputs stand for.
         target: (n_rows, ...) of the whole data set, as for ``metrics.score``.
         trains: (n_folds,) numbers of each fold's training rows.
         folds: (n_folds,) numbers of each fold's scored rows.
+        weight: (n_rows,) how much each row counts in scores; None where all count alike.
 
     Returns:
         The mean over the folds that define the metric; NaN where none does.
@@ -86,7 +93,7 @@ def constant_score(
     constant = [
         np.tile(values[train].mean(axis=0), (len(rows), 1)) for train, rows in zip(trains, folds, strict=True)
     ]
-    scores = FoldScorer(metric, head, target, folds)(np.concatenate(constant))
+    scores = FoldScorer(metric, head, target, folds, weight)(np.concatenate(constant))
     defined = scores[~np.isnan(scores)]
     return float(defined.mean()) if len(defined) else math.nan
 
@@ -96,7 +103,7 @@ def diagnose(
     *,
     best_epoch: int,
     max_epochs: int,
-    metric: str,
+    metric: Metric | str,
     score: float,
     constant: float,
     train_score: float | None = None,
@@ -111,7 +118,7 @@ def diagnose(
         curves: ``train_loss`` and ``val_loss``, (epochs, n_folds) each.
         best_epoch: the epoch that the score is taken at, from 1.
         max_epochs: the most epochs that the trial was allowed.
-        metric: a name in ``METRICS``.
+        metric: the metric, or its name in ``METRICS``.
         score: its cross-validated value.
         constant: its value for a prediction that ignores the features, as ``constant_score`` gives it.
         train_score: its value on training rows, dropout off, where that was measured.
@@ -129,17 +136,17 @@ def diagnose(
     return _by_losses(train, validation, best_epoch)
 
 
-def _share(metric: str, score: float, constant: float) -> float:
+def _share(metric: Metric | str, score: float, constant: float) -> float:
     """Return how far a score is on the way from the constant's to the perfect one, 1; NaN where there is no way."""
     way = perfect(metric) - constant
-    return (score - constant) / way if way != 0 else math.nan
+    return (score - constant) / way if way != 0 and math.isfinite(way) else math.nan
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _no_better(metric: str, score: float, constant: float, learned: float) -> Diagnosis | None:
+def _no_better(metric: Metric | str, score: float, constant: float, learned: float) -> Diagnosis | None:
     if math.isnan(learned) or learned >= LITTLE:
         return None
     return Diagnosis(
@@ -200,7 +207,12 @@ def _still_improving(validation: np.ndarray, best_epoch: int, max_epochs: int) -
 
 
 def _by_scores(
-    metric: str, learned: float, learned_train: float, score: float, train_score: float, constant: float
+    metric: Metric | str,
+    learned: float,
+    learned_train: float,
+    score: float,
+    train_score: float,
+    constant: float,
 ) -> Diagnosis:
     evidence = (
         f"{metric} {number(train_score)} on training rows, {number(score)} on scored rows, {number(constant)} for a "

@@ -121,3 +121,23 @@ def cohen_kappa(tally: Tally) -> np.ndarray:
     chance = (tally.support * tally.predicted).sum(axis=1)
     best = n_rows**2 - chance
     return (n_rows * tally.hits.sum(axis=1) - chance) / np.where(best > 0, best, np.nan)  # type: ignore[no-any-return]
+
+
+def true_positives(tally: Tally) -> np.ndarray:
+    """Return how many rows are positive and called so."""
+    return tally.hits[:, 1]
+
+
+def false_positives(tally: Tally) -> np.ndarray:
+    """Return how many rows are negative and called positive."""
+    return tally.predicted[:, 1] - tally.hits[:, 1]  # type: ignore[no-any-return]
+
+
+def true_negatives(tally: Tally) -> np.ndarray:
+    """Return how many rows are negative and called so."""
+    return tally.hits[:, 0]
+
+
+def false_negatives(tally: Tally) -> np.ndarray:
+    """Return how many rows are positive and called negative."""
+    return tally.support[:, 1] - tally.hits[:, 1]  # type: ignore[no-any-return]

@@ -7,8 +7,8 @@ import numpy as np
 
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
-from tuner.model.metrics import METRICS
-from tuner.report.selection import fold_outputs
+from tuner.model.metrics import Metric, as_metric
+from tuner.report.selection import Decide, fold_outputs
 
 MAX_MEMBERS = 20
 """Choices, repetitions included: with them the smallest weight is a twentieth."""
@@ -22,8 +22,10 @@ def greedy_ensemble(
     target: np.ndarray,
     folds: Sequence[np.ndarray],
     *,
-    metric: str,
+    metric: Metric | str,
     head: Head,
+    weight: np.ndarray | None = None,
+    decide: Decide | None = None,
     max_members: int = MAX_MEMBERS,
     n_candidates: int = N_CANDIDATES,
 ) -> dict[int, float]:
@@ -45,8 +47,10 @@ def greedy_ensemble(
             probabilities, or values in the target's own unit. Read once.
         target: (n_rows, ...) of the whole data set, as for ``metrics.score``.
         folds: (n_repeats * folds a repeat) numbers of each fold's scored rows, repeat after repeat.
-        metric: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
+        weight: (n_rows,) how much each row counts in scores; None where all count alike.
+        decide: as for ``bias_corrected``.
         max_members: the most choices, repetitions included, at least 1.
         n_candidates: how many of the best trials may be chosen, at least 1.
 
@@ -56,8 +60,9 @@ def greedy_ensemble(
     Raises:
         ValueError: no trial has a score.
     """
-    scorer = FoldScorer(metric, head, target, folds)
-    sign = 1.0 if METRICS[metric].direction == "maximize" else -1.0
+    scored_folds = FoldScorer(metric, head, target, folds, weight)
+    scorer = scored_folds if decide is None else lambda outputs: scored_folds(decide(outputs))
+    sign = 1.0 if as_metric(metric).direction == "maximize" else -1.0
     ranked: list[tuple[float, int, np.ndarray]] = []
     for number, each in outputs:
         scored = fold_outputs(each, folds)
@@ -83,7 +88,7 @@ def greedy_ensemble(
 class _Choice:
     """Mixtures of candidates and their scores; each mixture is scored once."""
 
-    def __init__(self, outputs: np.ndarray, scorer: FoldScorer, sign: float) -> None:
+    def __init__(self, outputs: np.ndarray, scorer: Decide, sign: float) -> None:
         """Take (n_candidates, n_scored, n_units) outputs, the best candidate's first."""
         self._outputs = outputs
         self._scorer = scorer

@@ -11,8 +11,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from tuner.errors import TunerError
 from tuner.model import fold_counts as counts
 from tuner.model.heads import Head
+from tuner.model.metrics import Metric, as_metric, score
 from tuner.model.sklearn_metrics import EPSILON, one_hot
 from tuner.report import drawn_labels as labels
 from tuner.report import drawn_ranking as ranking
@@ -27,16 +29,53 @@ as a few rows may by chance, leaves them undefined rather than huge."""
 _ROUNDING = 1e-12  # what is left of equal residuals once their mean is taken off, as a share of their squares
 
 
-def resampled(metric: str, head: Head, target: np.ndarray, draws: np.ndarray) -> Values:
+def has_form(metric: Metric, *, weighted: bool) -> bool:
+    """Return whether all resamples of a metric are computed at once; else each takes a call of its function."""
+    return metric.family in _FORMS and not (weighted and metric.family in _OF_ROWS)
+
+
+def resampled(
+    metric: Metric | str,
+    head: Head,
+    target: np.ndarray,
+    draws: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> Values:
     """Return a function from outputs to a metric's value in each resample.
 
     Args:
-        metric: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
         target: (n_rows, ...) as for ``metrics.score``.
         draws: (n_rows, n_draws) how often each resample has each row.
+        weight: (n_rows,) how much each row counts; None where all count alike.
     """
-    return _FORMS[metric](drawn_rows(head, target, draws))
+    metric = as_metric(metric)
+    if not has_form(metric, weighted=weight is not None):
+        return partial(_one_by_one, metric, drawn_rows(head, target, draws), weight)
+    if weight is not None:
+        # A row of weight 2 counts as one that was drawn twice; the lightest counts as one row.
+        draws = draws * (weight / weight[weight > 0].min())[:, None]
+    rows = drawn_rows(head, target, draws)
+    form = _FORMS[metric.family]
+    return form(rows) if metric.argument is None else form(metric.argument, rows)
+
+
+def _one_by_one(metric: Metric, rows: Drawn, weight: np.ndarray | None, outputs: np.ndarray) -> np.ndarray:
+    """Return a metric of each trial's rows, repeated as often as they were drawn."""
+    drawn = [np.repeat(np.arange(len(times)), times) for times in rows.draws.astype(int).T]
+
+    def value(each: np.ndarray, some: np.ndarray) -> float:
+        if not len(some):
+            return float("nan")
+        weights = None if weight is None else weight[some]
+        try:
+            return score(metric, rows.head, rows.target[some], each[some], weights)
+        except TunerError:
+            # A user's function may refuse rows that lack a class; others are undefined there.
+            return float("nan")
+
+    return np.array([[value(each, some) for some in drawn] for each in outputs])
 
 
 def _true_values(rows: Drawn) -> np.ndarray:
@@ -114,6 +153,45 @@ def _mape(rows: Drawn) -> Values:
     return _mean(rows, lambda outputs: np.abs(residuals(outputs)) / sizes)
 
 
+def _msle(rows: Drawn) -> Values:
+    true = np.log1p(_true_values(rows))
+    return _mean(rows, lambda outputs: (np.log1p(np.maximum(outputs.astype(np.float64), 0.0)) - true) ** 2)
+
+
+def _cosine_similarity(rows: Drawn) -> Values:
+    true = _true_values(rows)
+    true_length = np.linalg.norm(true, axis=1)
+
+    def cosines(outputs: np.ndarray) -> np.ndarray:
+        length = true_length * np.linalg.norm(outputs.astype(np.float64), axis=2)
+        found: np.ndarray = (outputs * true).sum(axis=2) / np.where(length > 0, length, 1.0)
+        return found[:, :, None]
+
+    return _mean(rows, cosines)
+
+
+def _pinball(alpha: float, rows: Drawn) -> Values:
+    residuals = _residuals(rows)
+
+    def losses(outputs: np.ndarray) -> np.ndarray:
+        over = residuals(outputs)
+        return np.maximum((1.0 - alpha) * over, -alpha * over)
+
+    return _mean(rows, losses)
+
+
+def _top_k_accuracy(k: float, rows: Drawn) -> Values:
+    codes = rows.target.reshape(-1).astype(np.int64)
+    later = np.arange(rows.head.units) > codes[:, None]
+
+    def among(outputs: np.ndarray) -> np.ndarray:
+        own = np.take_along_axis(outputs, codes[None, :, None], axis=2)
+        before = (outputs > own) | ((outputs == own) & later)
+        return np.asarray(before.sum(axis=2, keepdims=True) < k, float)
+
+    return _mean(rows, among)
+
+
 def _explained(rows: Drawn, *, about_mean: bool) -> Values:
     """Return 1 - squared residuals / squared deviations of the target; with ``about_mean`` residuals lose their mean.
 
@@ -183,9 +261,16 @@ def _of_counts(name: str, rate: counts.Rate) -> dict[str, Callable[[Drawn], Valu
     }
 
 
-_FORMS: Mapping[str, Callable[[Drawn], Values]] = MappingProxyType(
+_FORMS: Mapping[str, Callable[..., Values]] = MappingProxyType(
     {
         "accuracy": _accuracy,
+        "subset_accuracy": _accuracy,
+        "top_k_accuracy": _top_k_accuracy,
+        "mean_iou": partial(labels.from_counts, partial(labels.macro, counts.jaccard)),
+        "tp": partial(labels.from_counts, labels.true_positives),
+        "fp": partial(labels.from_counts, labels.false_positives),
+        "tn": partial(labels.from_counts, labels.true_negatives),
+        "fn": partial(labels.from_counts, labels.false_negatives),
         "balanced_accuracy": partial(labels.from_counts, labels.balanced_accuracy),
         **_of_counts("f1", counts.f1),
         **_of_counts("precision", counts.precision),
@@ -198,15 +283,22 @@ _FORMS: Mapping[str, Callable[[Drawn], Values]] = MappingProxyType(
         "roc_auc": partial(ranking.ranking, ranking.roc_auc),
         "average_precision": partial(ranking.ranking, ranking.average_precision),
         "log_loss": _log_loss,
+        "kl_divergence": _log_loss,
         "brier": _mse,
         "mae": _mae,
         "mse": _mse,
         "rmse": _rmse,
         "r2": partial(_explained, about_mean=False),
         "mape": _mape,
+        "msle": _msle,
+        "cosine_similarity": _cosine_similarity,
+        "pinball": _pinball,
         "median_absolute_error": _median_absolute_error,
         "max_error": _max_error,
         "explained_variance": partial(_explained, about_mean=True),
     }
 )
-"""The form of each metric in ``METRICS``."""
+"""The form of each metric in ``METRICS``, and of others with an argument, which they take first."""
+
+_OF_ROWS = frozenset({"median_absolute_error", "max_error", "tp", "fp", "tn", "fn"})
+"""Metrics for which a weight is not a number of rows: places in an order, and plain sums of weights."""

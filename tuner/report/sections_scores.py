@@ -1,9 +1,11 @@
 """The section on predictions in detail, by task, and the one on the final model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from tuner.model.heads import EVEN, Head
 from tuner.records import Final
 from tuner.report import charts_scores
 from tuner.report.collect import Predictions, Report
@@ -52,6 +54,28 @@ def _origin(report: Report, found: Predictions) -> Iterator[Block]:
         yield Note("The predictions of the repeats of cross-validation are averaged row by row.")
 
 
+def deciding_head(report: Report) -> Head:
+    """Return what decides labels from outputs: with the final model's thresholds, once there is one."""
+    head = report.study.problem.head
+    return head if report.final is None else replace(head, thresholds=report.final.thresholds)
+
+
+def _threshold_note(report: Report) -> Iterator[Block]:
+    """Yield the probabilities above which labels are given, where they are not one half."""
+    thresholds = deciding_head(report).thresholds
+    metric = report.study.problem.threshold_metric
+    if thresholds == EVEN and metric is None:
+        return
+    listed = ", ".join(map(number, thresholds[:MOST_CLASSES]))
+    why = f"; chosen by {metric} on out-of-fold predictions of rows of the search" if metric else ""
+    if len(thresholds) == 1:
+        yield Note(f"A row is called positive where its probability is above {listed}{why}.")
+    else:
+        yield Note(
+            f"A label is given where its probability is above, in the order of the labels: {listed}{why}."
+        )
+
+
 def _details(report: Report, found: Predictions) -> Iterator[Block]:
     task = report.study.dataset.task
     if task is Task.REGRESSION:
@@ -64,8 +88,9 @@ def _details(report: Report, found: Predictions) -> Iterator[Block]:
 
 def _classes(report: Report, found: Predictions) -> Iterator[Block]:
     dataset = report.study.dataset
-    names, labels = dataset.classes, report.study.problem.head.decode(found.outputs)
+    names, labels = dataset.classes, deciding_head(report).decode(found.outputs)
     counts = confusion(found.target, labels, len(names))
+    yield from _threshold_note(report)
     if len(names) <= charts_scores.MOST_CELLS:
         yield charts_scores.confusion_picture(counts, names)
     else:
@@ -137,7 +162,8 @@ def _with_both(
 
 def _multilabel(report: Report, found: Predictions) -> Iterator[Block]:
     names = report.study.dataset.target_names
-    rows = label_table(found.target, found.outputs, names)
+    yield from _threshold_note(report)
+    rows = label_table(found.target, found.outputs, names, np.array(deciding_head(report).thresholds))
     lines = tuple(
         (
             row.name,
@@ -213,14 +239,7 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
         heads = ("metric", f"held-out rows ({final.rows:,})", "rows it was trained on")
         yield Table("Scores of the final model", heads, scored, frozenset({1, 2}))
         if final.earlier:
-            heads = ("model", "trials", *final.scores)
-            lines = tuple(map(_looked_at, final.earlier))
-            yield Table(
-                "Scores of earlier final models on the same rows",
-                heads,
-                lines,
-                frozenset(range(2, len(heads))),
-            )
+            yield _scores_before(final)
         times = "once" if final.looks == 1 else f"{final.looks} times, so they are no longer quite untouched"
         yield Note(
             f"In brackets: 95 % percentile bootstrap over held-out rows. The held-out rows were scored {times}."
@@ -230,9 +249,19 @@ def _final(report: Report, final: Final) -> Iterator[Block]:
     yield Note(f"Made {final.created}; in runs/{report.study.config.name}/model.")
 
 
-def _looked_at(final: Final) -> tuple[str, ...]:
-    trials = ", ".join(str(member.trial) for member in final.members)
-    return (final.kind, trials, *map(with_bounds, final.scores.values()))
+def _scores_before(final: Final) -> Table:
+    """Return what the held-out rows said of the study's other final models."""
+    heads = ("model", "trials", *final.scores)
+    lines = tuple(
+        (
+            each.kind,
+            ", ".join(str(member.trial) for member in each.members),
+            *(with_bounds(each.scores[metric]) for metric in final.scores),
+        )
+        for each in final.earlier
+    )
+    numbers = frozenset(range(2, len(heads)))
+    return Table("Scores of earlier final models on the same rows", heads, lines, numbers)
 
 
 def _or_blank(value: float | None) -> str:

@@ -168,7 +168,7 @@ def _searched(report: Report) -> Iterator[Block]:
             f"at most {space.params['epochs'].largest if 'epochs' in space.params else problem.epochs}",
         ),
         ("early stopping", stop),
-        ("loss", problem.loss),
+        ("loss", str(problem.loss)),
         ("preprocessing", _preprocessing(report)),
     )
     yield Table("How it was searched", ("what", "value"), facts)

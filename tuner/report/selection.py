@@ -1,6 +1,6 @@
 """What the winner's score is worth once its selection is paid for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -8,15 +8,18 @@ import numpy as np
 
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.heads import Head
-from tuner.model.metrics import METRICS
+from tuner.model.metrics import Metric, as_metric
 from tuner.records import Interval
-from tuner.report.bootstrap import draw, percentiles, resamples_for
-from tuner.report.resampled import resampled
+from tuner.report.bootstrap import FEWEST, draw, percentiles, resamples_for
+from tuner.report.resampled import has_form, resampled
 from tuner.report.statistics import perfect
 from tuner.seeds import generator
 
+Decide = Callable[[np.ndarray], np.ndarray]
+"""From outputs of all folds to others of the same shape, or to the folds' scores."""
+
 TOGETHER = 4_000_000
-"""Outputs of as many trials as come to so many are scored together; more would only take memory."""
+"""As many trials are scored together as have so many outputs, or scores on resamples; more would only take memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,12 @@ def bias_corrected(
     target: np.ndarray,
     folds: Sequence[np.ndarray],
     *,
-    metric: str,
+    metric: Metric | str,
     head: Head,
     seed: int,
     groups: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    decide: Decide | None = None,
     level: float = 0.95,
     n_bootstrap: int | None = None,
     reference: int = 0,
@@ -95,10 +100,13 @@ def bias_corrected(
             no fold scores are not read. Read once, so that a generator need not hold all in memory.
         target: (n_rows, ...) of the whole data set, as for ``metrics.score``.
         folds: (n_repeats * folds a repeat) numbers of each fold's scored rows, repeat after repeat.
-        metric: a name in ``METRICS`` that fits the head's task.
+        metric: one that fits the head's task, or its name in ``METRICS``.
         head: what the outputs stand for.
         seed: of the study.
         groups: (n_rows,) each row's group, where rows come in groups.
+        weight: (n_rows,) how much each row counts in scores; None where all count alike.
+        decide: turns (n_scored, n_units) outputs, fold after fold, into those that labels are decided from; None where
+            the outputs are scored as they are. What it has learned is not learned again in each resample.
         level: share of the resamples between the bounds, 0 < level < 1.
         n_bootstrap: how many resamples; None for as many as ``resamples_for`` finds right for the table.
         reference: the trial that ``gain`` compares with; 0 is the default configuration.
@@ -107,26 +115,22 @@ def bias_corrected(
         ValueError: there is no trial.
     """
     n_scored = sum(len(rows) for rows in folds)
-    n_draws = n_bootstrap or resamples_for(n_scored * head.units)
+    metric = as_metric(metric)
+    usual = resamples_for(n_scored * head.units) if has_form(metric, weighted=weight is not None) else FEWEST
+    n_draws = n_bootstrap or usual
     random, rows = generator(seed, "bootstrap", "out_of_fold"), np.unique(np.concatenate(folds))
     drawn = draw(rows, len(target), n_draws, random, groups)
-    numbers: list[int] = []
-    naive: list[float] = []
-    parts: list[np.ndarray] = []
-    scorer = FoldScorer(metric, head, target, folds)
-    for chunk in _chunks(outputs, max(1, TOGETHER // (n_scored * head.units))):
+    scorer = FoldScorer(metric, head, target, folds, weight)
+    sign = 1.0 if metric.direction == "maximize" else -1.0
+    choice = _Choice(n_draws, sign, perfect(metric), reference)
+    for chunk in _chunks(outputs, max(1, TOGETHER // max(n_scored * head.units, 2 * n_draws))):
         scored = np.stack([fold_outputs(trial, folds) for _, trial in chunk])
-        numbers += [number for number, _ in chunk]
-        naive += [float(np.mean(scorer(each))) for each in scored]
-        parts.append(_mean_over_folds(scored, target, folds, metric, head, drawn))
-    if not numbers:
-        raise ValueError("no trial to choose from")
-    sign = 1.0 if METRICS[metric].direction == "maximize" else -1.0
-    order = np.argsort(numbers)
-    table = _Table(
-        np.array(numbers)[order], np.array(naive)[order], np.concatenate(parts)[order], sign, perfect(metric)
-    )
-    return table.correct(level, reference)
+        if decide is not None:
+            scored = np.stack([decide(each) for each in scored])
+        naive = np.array([float(np.mean(scorer(each))) for each in scored])
+        numbers = np.array([number for number, _ in chunk])
+        choice.see(numbers, naive, _mean_over_folds(scored, target, folds, metric, head, drawn, weight))
+    return choice.correct(level)
 
 
 def fold_outputs(outputs: np.ndarray, folds: Sequence[np.ndarray]) -> np.ndarray:
@@ -145,9 +149,10 @@ def _mean_over_folds(
     scored: np.ndarray,
     target: np.ndarray,
     folds: Sequence[np.ndarray],
-    metric: str,
+    metric: Metric,
     head: Head,
     drawn: np.ndarray,
+    weight: np.ndarray | None,
 ) -> np.ndarray:
     """Return (n_trials, 2 * n_draws) means over folds of the drawn rows' scores, then of those not drawn.
 
@@ -155,9 +160,10 @@ def _mean_over_folds(
         scored: (n_trials, n_scored, n_units) outputs, fold after fold.
         target: (n_rows, ...) of the whole data set.
         folds: the numbers of each fold's scored rows.
-        metric: a name in ``METRICS``.
+        metric: what is scored.
         head: what the outputs stand for.
         drawn: (n_rows, n_draws) how often each row was drawn.
+        weight: (n_rows,) of the whole data set; None where all rows count alike.
     """
     shape = (len(scored), 2 * drawn.shape[1])
     total, number = np.zeros(shape), np.zeros(shape)
@@ -165,7 +171,8 @@ def _mean_over_folds(
     for rows, outputs in zip(folds, np.split(scored, ends[:-1], axis=1), strict=True):
         times = drawn[rows]
         both = np.concatenate([times, times == 0], axis=1)
-        values = resampled(metric, head, target[rows], both)(outputs)
+        of_rows = None if weight is None else weight[rows]
+        values = resampled(metric, head, target[rows], both, of_rows)(outputs)
         defined = ~np.isnan(values)
         total += np.where(defined, values, 0.0)
         number += defined
@@ -176,65 +183,95 @@ def _mean(total: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """The scores of all trials on all resamples.
+class _Choice:
+    """The best trial of each resample among those seen so far, and what it scores on the rows that were not drawn.
 
-    Attributes:
-        numbers: (n_trials,) of the trials, ascending, so that the first of equals has the lowest.
-        naive: (n_trials,) scores of all rows; NaN where undefined.
-        scores: (n_trials, 2 * n_draws) scores of the rows drawn, then of those not drawn.
+    Args:
+        n_draws: how many resamples.
         sign: 1 where larger is better, else -1.
         perfect: the best score that there is; scores that were moved past it count as it for the bounds.
+        reference: the number of the trial that the chosen ones are compared with.
     """
 
-    numbers: np.ndarray
-    naive: np.ndarray
-    scores: np.ndarray
-    sign: float
-    perfect: float
+    def __init__(self, n_draws: int, sign: float, perfect: float, reference: int) -> None:
+        self._sign = sign
+        self._perfect = perfect
+        self._reference = reference
+        self._of_reference: np.ndarray | None = None
+        self._naive: dict[int, float] = {}
+        self._best = np.full(n_draws, -np.inf)
+        self._chosen = np.zeros(n_draws, np.int64)
+        self._values = np.full(n_draws, np.nan)
 
-    def correct(self, level: float, reference: int) -> Corrected:
-        """Choose on the rows drawn, score on the others."""
-        inside, outside = np.split(self.scores, 2, axis=1)
+    def see(self, numbers: np.ndarray, naive: np.ndarray, scores: np.ndarray) -> None:
+        """Take in trials.
+
+        Args:
+            numbers: (n_trials,) their numbers.
+            naive: (n_trials,) scores of all rows; NaN where undefined.
+            scores: (n_trials, 2 * n_draws) scores of the rows drawn, then of those not drawn.
+        """
+        order = np.argsort(numbers)  # so that the first of equals has the lowest number
+        numbers, naive, (inside, outside) = numbers[order], naive[order], np.split(scores[order], 2, axis=1)
+        self._naive |= dict(zip(numbers.tolist(), naive.tolist(), strict=True))
         defined = ~np.isnan(outside)
         means = _mean(np.where(defined, outside, 0.0).sum(axis=1), defined.sum(axis=1))
-        outside = outside + (self.naive - means)[:, None]
-        chosen, found = self._best(np.where(np.isnan(self.naive)[:, None], np.nan, inside))
-        draws = np.arange(inside.shape[1])
-        values = outside[chosen, draws]
-        used = found & ~np.isnan(values)
-        possible = np.minimum if self.sign > 0 else np.maximum
-        low, high = percentiles(possible(values[used], self.perfect), level)
-        winner = int(self._best(self.naive[:, None])[0][0])
+        outside = outside + (naive - means)[:, None]
+        ranked = self._ranked(np.where(np.isnan(naive)[:, None], np.nan, inside))
+        places, draws = ranked.argmax(axis=0), np.arange(len(self._best))
+        best = ranked[places, draws]
+        better = (best > self._best) | ((best == self._best) & (numbers[places] < self._chosen))
+        self._best = np.where(better, best, self._best)
+        self._chosen = np.where(better, numbers[places], self._chosen)
+        self._values = np.where(better, outside[places, draws], self._values)
+        if self._reference in self._naive and self._of_reference is None:
+            self._of_reference = outside[numbers == self._reference][0]
+
+    def correct(self, level: float) -> Corrected:
+        """Return the choice's scores on the rows that were not drawn.
+
+        Raises:
+            ValueError: no trial was seen.
+        """
+        if not self._naive:
+            raise ValueError("no trial to choose from")
+        values = self._values
+        used = (self._best > -np.inf) & ~np.isnan(values)
+        possible = np.minimum if self._sign > 0 else np.maximum
+        low, high = percentiles(possible(values[used], self._perfect), level)
+        numbers = sorted(self._naive)
+        naive = np.array([self._naive[number] for number in numbers])
+        winner = numbers[int(self._ranked(naive).argmax())]
         return Corrected(
-            naive=float(self.naive[winner]),
+            naive=self._naive[winner],
             corrected=float(values[used].mean()) if used.any() else float("nan"),
             low=low,
             high=high,
             level=level,
             n_bootstrap=int(used.sum()),
             n_undefined=int((~used).sum()),
-            n_trials=len(self.numbers),
-            winner=int(self.numbers[winner]),
-            winner_shares=self._shares(chosen[used]),
-            gain=self._gain(values - outside[self.numbers == reference], used, level),
+            n_trials=len(numbers),
+            winner=winner,
+            winner_shares=_shares(self._chosen[used]),
+            gain=self._gain(used, level),
         )
 
-    def _best(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return for each column of (n_trials, n) scores the best one's place, and whether there is one."""
-        ranked = np.where(np.isnan(scores), -np.inf, self.sign * scores)
-        return ranked.argmax(axis=0), ranked.max(axis=0) > -np.inf
+    def _ranked(self, scores: np.ndarray) -> np.ndarray:
+        """Return scores such that larger is better, and undefined is worst."""
+        return np.where(np.isnan(scores), -np.inf, self._sign * scores)
 
-    def _shares(self, chosen: np.ndarray) -> dict[int, float]:
-        counts = np.bincount(chosen, minlength=len(self.numbers))
-        order = np.argsort(-counts, kind="stable")
-        return {int(self.numbers[k]): float(counts[k] / len(chosen)) for k in order if counts[k]}
-
-    def _gain(self, differences: np.ndarray, used: np.ndarray, level: float) -> Interval | None:
-        """Return the mean of (1, n_draws) differences with bounds; None for (0, n_draws)."""
-        if not len(differences):
+    def _gain(self, used: np.ndarray, level: float) -> Interval | None:
+        """Return how much better the chosen are than the reference, with bounds; None where that is not there."""
+        if self._of_reference is None:
             return None
-        gains = self.sign * differences[0][used & ~np.isnan(differences[0])]
+        differences = self._values - self._of_reference
+        gains = self._sign * differences[used & ~np.isnan(differences)]
         low, high = percentiles(gains, level)
         return Interval(float(gains.mean()) if len(gains) else float("nan"), low, high, level)
+
+
+def _shares(chosen: np.ndarray) -> dict[int, float]:
+    """Return the share of each number among the chosen ones, the largest first."""
+    numbers, counts = np.unique(chosen, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {int(numbers[place]): float(counts[place] / len(chosen)) for place in order}

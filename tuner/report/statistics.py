@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from tuner.model.metrics import METRICS
+from tuner.model.metrics import Metric, as_metric
 from tuner.records import Interval
 
 NAN = float("nan")
@@ -74,9 +74,9 @@ class Comparison:
         return self.low > 0 or self.high < 0
 
 
-def perfect(metric: str) -> float:
-    """Return the best value that a metric in ``METRICS`` can have: 1 where larger is better, else 0."""
-    return 1.0 if METRICS[metric].direction == "maximize" else 0.0
+def perfect(metric: Metric | str) -> float:
+    """Return the best value that a metric, or the one of a name in ``METRICS``, can have; infinite for none."""
+    return as_metric(metric).best
 
 
 def nadeau_bengio(

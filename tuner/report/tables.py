@@ -147,15 +147,18 @@ def class_table(target: np.ndarray, labels: np.ndarray, names: Sequence[str]) ->
     )
 
 
-def label_table(target: np.ndarray, outputs: np.ndarray, names: Sequence[str]) -> tuple[LabelRow, ...]:
-    """Return how each label is predicted, a label being given above a probability of one half.
+def label_table(
+    target: np.ndarray, outputs: np.ndarray, names: Sequence[str], thresholds: np.ndarray | float = 0.5
+) -> tuple[LabelRow, ...]:
+    """Return how each label is predicted.
 
     Args:
         target: (n_rows, n_labels) 0/1.
         outputs: (n_rows, n_labels) probabilities.
         names: (n_labels,) of the labels.
+        thresholds: the probability above which a label is given: one for all, or (n_labels,).
     """
-    true, called = np.asarray(target, bool), outputs > 0.5
+    true, called = np.asarray(target, bool), outputs > thresholds
     rates = _rates((true & called).sum(axis=0), called.sum(axis=0), true.sum(axis=0))
     areas = [
         (roc_points(true[:, k], outputs[:, k]).area, pr_points(true[:, k], outputs[:, k]).area)

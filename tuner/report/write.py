@@ -20,6 +20,7 @@ from tuner.report.repeat import repeat
 from tuner.report.wording import counted
 from tuner.search.storage import StudyStore
 from tuner.study import open_study
+from tuner.summary import check_begun
 from tuner.tasks import Task
 
 HTML, MARKDOWN = ".html", ".md"
@@ -67,10 +68,7 @@ def report_study(config: StudyConfig, page: Path | None = None) -> Written:
     if page is not None:
         check_page(page)
     with closing(StudyStore(config.runs_folder, config.name, config.database)) as store:
-        if not store.exists:
-            raise TunerError(
-                f"{config.path}: no trials yet in {config.runs_folder}; type: tune run {config.path}"
-            )
+        check_begun(config, store)
         study = open_study(config)
         check_unchanged(study, store.header())
         return write_report(collect(study, store), page or config.runs_folder / "report.html")

@@ -82,6 +82,8 @@ class Grid:
         self._space = space
         self._seed = seed
         self._n_passed = 0
+        self._tried: set[tuple[tuple[str, str], ...]] = set()
+        self._n_seen = 0
 
     @property
     def size(self) -> int:
@@ -90,12 +92,13 @@ class Grid:
 
     def propose(self, past: Sequence[Params]) -> Params | None:
         """Return the first combination in the grid's order that was not tried; None where all were."""
-        tried = {key_of(params) for params in past}
+        self._tried |= {key_of(params) for params in past[self._n_seen :]}
+        self._n_seen = len(past)
         size = self.size
         while self._n_passed < size:
             combination = self.at((self._start + self._n_passed * self._stride) % size)
             self._n_passed += 1
-            if key_of(combination) not in tried:
+            if key_of(combination) not in self._tried:
                 return combination
         return None
 

@@ -37,7 +37,9 @@ class Sobol:
         with warnings.catch_warnings():
             # One point at a time is not a power of two, for which SciPy knows the balance.
             warnings.simplefilter("ignore", UserWarning)
-            point = sequence.random(len(past) + 1)[-1]
+            if past:  # SciPy cannot pass over no point
+                sequence.fast_forward(len(past))
+            point = sequence.random(1)[0]
 
         def value(name: str, param: Param) -> ParamValue:
             if isinstance(param, Constant):

@@ -210,6 +210,11 @@ class StudyStore:
         return self._arrays.read(number, "outputs").get("outputs")
 
     @property
+    def place(self) -> str:
+        """What messages call where the records lie: the folder, or the database and the name that they have there."""
+        return str(self.folder) if self._url is None else f"{self._database.place} under '{self._name}'"
+
+    @property
     def is_shared(self) -> bool:
         """Whether the records lie in a database that machines share."""
         return self._url is not None
@@ -223,8 +228,8 @@ class StudyStore:
     def noted(self, name: str) -> dict[str, Any] | None:
         """Return what was recorded by ``note``; None for nothing."""
         with self._database.reading():
-            value: dict[str, Any] | None = self._opened().user_attrs.get(name)
-            return value
+            value = self._opened().user_attrs.get(name)
+            return None if value is None else dict(value)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -285,7 +290,7 @@ class StudyStore:
     def _opened(self) -> optuna.Study:
         study = self._open()
         if study is None:
-            raise TunerError(f"{self.folder}: no study is recorded here")
+            raise TunerError(f"{self.place}: no study is recorded here")
         return study
 
 

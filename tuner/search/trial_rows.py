@@ -53,7 +53,8 @@ def insert_trial(
         "state": TrialState.RUNNING,
         "datetime_start": _now(),
     }
-    trial_id = int(connection.execute(insert(_TRIALS).values(trial)).inserted_primary_key[0])
+    added = insert(_TRIALS).values(trial).returning(_TRIALS.c.trial_id)
+    trial_id = int(connection.execute(added).scalar_one())
     params = [
         {
             "trial_id": trial_id,

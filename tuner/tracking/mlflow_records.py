@@ -32,8 +32,8 @@ STATUS: Mapping[State, str] = {
 STATE = "tuner.state"
 """The tag of a trial's run that says how the trial stands."""
 
-PACE = "tuner.ms_per_epoch"
-"""The tag of a run that was shown while its trial was evaluated: from it follow the times of the points by epoch."""
+SHOWN = "tuner.shown"
+"""The tag of a run that was begun while its trial was evaluated."""
 
 _REFUSED = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
 
@@ -55,6 +55,19 @@ class Point:
     value: float
     step: int
     moment: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How far the run of a trial that is being evaluated has been written.
+
+    Attributes:
+        epochs: how many it has.
+        until: the time of the last of them, in milliseconds since 1970.
+    """
+
+    epochs: int
+    until: int
 
 
 def run_name(number: int) -> str:
@@ -164,3 +177,21 @@ def _finals(result: TrialResult, others: Sequence[str]) -> Iterator[tuple[str, f
     if result.latency_ms is not None:
         yield "latency_ms", float(result.latency_ms)
     yield "seconds", float(result.seconds)
+
+
+def rest_of(points: list[Point], shown: Shown, last: Shown) -> list[tuple[str, float, int, int]]:
+    """Return the points that a run has not got yet, with times evenly between those of two epochs.
+
+    Points of the whole trial, at step 0, get the time of the last epoch.
+    """
+    pace = (last.until - shown.until) / max(1, last.epochs - shown.epochs)
+    return [
+        (
+            point.name,
+            point.value,
+            last.until - round((last.epochs - point.step) * pace * (point.step > 0)),
+            point.step,
+        )
+        for point in points
+        if point.step == 0 or point.step > shown.epochs
+    ]

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from tuner.tracking.mlflow_records import STATUS
+from tuner.records import State
+from tuner.tracking.mlflow_records import SHOWN, STATE, STATUS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +40,12 @@ def keep_first(client: "MlflowClient", runs: list["Run"]) -> "Run":
     for second in ranked[1:]:
         client.delete_run(second.info.run_id)
     return ranked[0]
+
+
+def is_left(run: "Run") -> bool:
+    """Return whether a run was shown while its trial was evaluated, and never completed."""
+    tags = run.data.tags
+    return SHOWN in tags and (run.info.status not in ENDED or tags.get(STATE) == State.RUNNING)
 
 
 def log(

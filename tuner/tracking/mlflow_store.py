@@ -122,6 +122,26 @@ def connect(uri: str) -> "MlflowClient":
         return client_class(uri)
 
 
+def check_reachable(uri: str, experiment: str) -> None:
+    """See that a server or a database takes records, without writing any; a file of SQLite is made when it is needed.
+
+    Args:
+        uri: the store.
+        experiment: the name of the experiment.
+
+    Raises:
+        TunerError: it does not answer, or its experiment is deleted.
+    """
+    if uri.startswith("sqlite:"):
+        return
+    if uri.startswith(("http://", "https://")):
+        find_experiment(connect(uri), uri, experiment)
+        return
+    _import_mlflow()
+    with answers(uri):
+        _touch_database(uri)
+
+
 def take_experiment(client: "MlflowClient", uri: str, name: str, artifact_folder: Path | None) -> Experiment:
     """Return the experiment called ``name``; it is created if it does not exist.
 
@@ -177,7 +197,8 @@ def answers(uri: str) -> Iterator[None]:
     except Exception as error:
         if (reason := why(error)) is None:
             raise
-        raise TunerError(f"tracking: {shown(uri)}: {reason}") from error
+        way_out = "" if uri.startswith("sqlite:") else "; see that it runs and that its address is right"
+        raise TunerError(f"tracking: {shown(uri)}: {reason}{way_out}") from error
 
 
 def why(error: Exception) -> str | None:

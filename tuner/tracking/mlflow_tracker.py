@@ -11,25 +11,26 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tuner.errors import TunerError
-from tuner.records import Glimpse, Params, State, TrialResult
+from tuner.records import Glimpse, Params, TrialResult
 from tuner.tracking.mlflow_data import data_input
 from tuner.tracking.mlflow_model import send_model
 from tuner.tracking.mlflow_outcome import write_best, write_outcome
 from tuner.tracking.mlflow_records import (
     LONGEST_TAG,
-    PACE,
-    STATE,
+    SHOWN,
     STATUS,
+    Shown,
     curve_points,
     cut,
     glimpse_tags,
     legal_name,
+    rest_of,
     run_name,
     texts,
     trial_points,
     trial_tags,
 )
-from tuner.tracking.mlflow_runs import ENDED, all_runs, keep_first, log
+from tuner.tracking.mlflow_runs import ENDED, all_runs, is_left, keep_first, log
 from tuner.tracking.mlflow_store import answers, connect, is_refusal, runs_page, shown, take_experiment, why
 from tuner.tracking.mlflow_view import view_key, view_state, view_tag
 from tuner.tracking.outbox import PATIENCE_S, Dropped, NotDelivered, Outbox, Record, Refused
@@ -51,13 +52,10 @@ class _Child:
         id: the run's id.
         start: when it started, in milliseconds since 1970. Points get times relative to it, so that a
             repeated call repeats the very same points, and MLflow adds none.
-        pace: milliseconds an epoch where the trial was shown while it was evaluated: then nobody knew its end, which
-            other points get times relative to; None for one that was not.
     """
 
     id: str
     start: int
-    pace: float | None
 
 
 class MlflowTracker:
@@ -78,9 +76,8 @@ class MlflowTracker:
         self.artifact_folder = artifact_folder
         self._outbox = Outbox()
         self._children: dict[int, _Child] = {}
-        self._shown: dict[
-            int, int
-        ] = {}  # trials whose run says that they are evaluated -> epochs that it has
+        self._shown: dict[int, Shown] = {}  # by trial, from its first glimpse until its run is complete
+        self._torn: set[int] = set()  # trials of whose epochs nobody knows which their run has
         self._finished: set[int] = set()
         self._doubtful: set[int] = set()
         self._repeated = False
@@ -102,10 +99,14 @@ class MlflowTracker:
         self._card = card
         with answers(self.uri):
             self._parent_id = self._take_parent(card)
-            complete = self._take_children()
-            self._delete_shown(set(ended))
+            runs = self._take_children()
+            for number in [number for number, run in runs.items() if is_left(run)]:
+                # Its points have times that only the driver knew which is gone. The trial is told anew.
+                self._delete_child(number)
+                del runs[number]
             self._client.set_experiment_tag(self._experiment.id, view_tag(card.name), view_state(card))
         self._finished.update(ended)
+        complete = {number for number, run in runs.items() if run.info.status in ENDED}
         for number in sorted(set(ended) - complete):
             self._put(number, partial(_loaded, load, number))
         self._outbox.start()
@@ -199,64 +200,62 @@ class MlflowTracker:
         self._client.log_inputs(run.info.run_id, [data_input(card.data)])
         return str(run.info.run_id)
 
-    def _take_children(self) -> set[int]:
-        """Learn which trials have a run, delete second ones, and return the numbers of the complete ones."""
+    def _take_children(self) -> dict[int, "Run"]:
+        """Learn which trials have a run, delete second ones, and return the runs by the trials' numbers."""
         by_number: dict[int, list[Run]] = {}
         of_study = f"tags.`mlflow.parentRunId` = '{self._parent_id}'"
         for run in all_runs(self._client, self._experiment.id, "trial", of_study):
             by_number.setdefault(int(run.data.tags["tuner.trial"]), []).append(run)
-        complete = set()
-        for number, runs in by_number.items():
-            kept = keep_first(self._client, runs)
-            self._children[number] = _child(kept)
-            if _STUDY_ID not in kept.data.tags:
-                self._client.set_tag(kept.info.run_id, _STUDY_ID, self._card.id)
-            if kept.data.tags.get(STATE) == State.RUNNING:
-                self._shown.setdefault(number, 0)
-            elif kept.info.status in ENDED:
-                complete.add(number)
-        return complete
+        kept = {number: keep_first(self._client, runs) for number, runs in by_number.items()}
+        for number, run in kept.items():
+            self._children[number] = _child(run)
+            if _STUDY_ID not in run.data.tags:
+                self._client.set_tag(run.info.run_id, _STUDY_ID, self._card.id)
+        return kept
 
-    def _delete_shown(self, ended: set[int]) -> None:
-        """Delete the runs of trials that an earlier driver has shown and not ended; they are evaluated again."""
-        for number in self._shown.keys() - ended:
-            self._client.delete_run(self._children.pop(number).id)
-            del self._shown[number]
+    def _delete_child(self, number: int) -> None:
+        self._client.delete_run(self._children[number].id)
+        del self._children[number]
+        self._shown.pop(number, None)
+        self._torn.discard(number)
 
     def _show(self, glimpse: Glimpse, params: Params) -> None:
         """Write the epochs of a trial that is being evaluated to its run, as far as it has not got them."""
-        number, tags = glimpse.number, glimpse_tags(glimpse)
-        child = self._children.get(number)
-        if child is None:
-            pace = {PACE: repr(glimpse.seconds * 1000 / glimpse.epochs)}
-            start = _now_ms() - round(glimpse.seconds * 1000)
-            child = self._create_child(number, start, {**tags, **pace})
-        if child.pace is None:
+        number, tags, now = glimpse.number, glimpse_tags(glimpse), _now_ms()
+        if number in self._torn:
+            self._delete_child(number)
+        if number not in self._children:
+            start = now - round(glimpse.seconds * 1000)
+            child = self._create_child(number, start, {**tags, SHOWN: "true"})
+            self._shown[number] = Shown(0, child.start)
+        child, shown = self._children[number], self._shown.get(number)
+        if shown is None:
             return  # the run of an earlier result, which the one to come completes
-        has = self._shown.setdefault(number, 0)
-        points = [
-            (point.name, point.value, child.start + round(point.step * child.pace), point.step)
-            for point in curve_points(glimpse.curves)
-            if point.step > has
-        ]
+        points = rest_of(curve_points(glimpse.curves), shown, Shown(glimpse.epochs, now))
+        self._torn.add(number)  # until it is known that the call was carried out
         log(self._client, child.id, points, texts(params), tags)
-        self._shown[number] = max(has, glimpse.epochs)
+        self._torn.discard(number)
+        if glimpse.epochs > shown.epochs:
+            self._shown[number] = Shown(glimpse.epochs, now)
 
     def _send_trial(self, result: TrialResult, end: int) -> None:
         """Write a trial's run from whatever there is of it; it counts as complete with its last call."""
         seconds_ms, number = round(result.seconds * 1000), result.number
+        if number in self._torn:
+            self._delete_child(number)
         child = self._children.get(number) or self._create_child(number, end - seconds_ms, trial_tags(result))
-        has = self._shown.get(number, 0)
-        points = []
-        for point in trial_points(result, self._card.others):
-            moment = point.moment * seconds_ms
-            if point.step and child.pace is not None:
-                moment = point.step * child.pace
-            if not 0 < point.step <= has:
-                points.append((point.name, point.value, child.start + round(moment), point.step))
+        shown = self._shown.get(number)
+        if shown is None:
+            end = child.start + seconds_ms
+            points = [
+                (point.name, point.value, child.start + round(point.moment * seconds_ms), point.step)
+                for point in trial_points(result, self._card.others)
+            ]
+        else:
+            points = rest_of(trial_points(result, self._card.others), shown, Shown(result.epochs, end))
         log(self._client, child.id, points, texts(result.params), trial_tags(result))
         self._client.log_inputs(child.id, [data_input(self._card.data, described=False)])
-        self._client.set_terminated(child.id, STATUS[result.state], child.start + seconds_ms)
+        self._client.set_terminated(child.id, STATUS[result.state], end)
         self._shown.pop(number, None)
 
     def _create_child(self, number: int, start: int, tags: Mapping[str, str]) -> _Child:
@@ -311,8 +310,7 @@ class MlflowTracker:
 
 
 def _child(run: "Run") -> _Child:
-    pace = run.data.tags.get(PACE)
-    return _Child(str(run.info.run_id), int(run.info.start_time), None if pace is None else float(pace))
+    return _Child(id=str(run.info.run_id), start=int(run.info.start_time))
 
 
 def _loaded(load: Callable[[int], TrialResult], number: int) -> TrialResult:

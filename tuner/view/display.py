@@ -88,6 +88,9 @@ def show_summary(summary: StudySummary, *, as_json: bool) -> None:
         )
     out.print(table)
     _show_best(summary, out)
+    if summary.corrected is not None:
+        chosen_from = summary.count(State.COMPLETE)
+        out.print(Text(corrected_line(summary.corrected, chosen_from, summary.objective)))
     if summary.final is not None:
         out.print(Text(final_line(summary.final, summary.objective)))
 
@@ -202,7 +205,8 @@ def _show_closed(closed: Closed, config: StudyConfig, messages: Console) -> None
         out.print(table)
     _show_best(summary, out)
     if closed.corrected is not None:
-        out.print(Text(corrected_line(closed.corrected, summary.objective)))
+        chosen_from = closed.corrected.n_trials
+        out.print(Text(corrected_line(closed.corrected.interval, chosen_from, summary.objective)))
     if summary.final is not None:
         out.print(
             Text(final_line(summary.final, summary.objective, _from_here(config.runs_folder / "model")))
@@ -269,11 +273,12 @@ def _against_default(summary: StudySummary, best: TrialResult) -> str:
         return "no trial was better than the default configuration (trial 0)"
     barred = "" if default.feasible else ", which breaks a constraint"
     gains = np.array(best.fold_values[0]) - np.array(default.fold_values[0])
-    gain = float(gains.mean()) * (1 if summary.maximize else -1)
-    better = int((gains > 0).sum() if summary.maximize else (gains < 0).sum())
+    gains *= 1 if summary.maximize else -1
+    gain = float(gains.mean())
+    how, where = ("better", int((gains > 0).sum())) if gain >= 0 else ("worse", int((gains < 0).sum()))
     return (
-        f"{number(gain)} better than the default configuration (trial 0: {score_of(default)}{barred}), in {better} of "
-        f"{len(gains)} folds; the best of many scores is optimistic, since it was chosen for being the best"
+        f"{number(abs(gain))} {how} than the default configuration (trial 0: {score_of(default)}{barred}), in "
+        f"{where} of {len(gains)} folds; the best of many scores is optimistic, since it was chosen for being the best"
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tuner.conclude.exported import Exported
 from tuner.records import Final, Interval
-from tuner.report.selection import Corrected
 from tuner.report.wording import number
 
 
@@ -27,14 +26,12 @@ def final_line(final: Final, objective: str, folder: Path | str | None = None) -
     return f"held-out rows ({final.rows:,}): {objective} {bounds(final.scores[objective])}, of {model}{looks}"
 
 
-def corrected_line(corrected: Corrected, objective: str) -> str:
-    """Return what may be expected of the winner on new rows, in one line."""
-    if corrected.n_trials == 1:
-        return f"to be expected of new rows: {objective} {bounds(corrected.interval)}"
-    return (
-        f"to be expected of new rows: {objective} {bounds(corrected.interval)}, the best score corrected for having "
-        f"been chosen from {corrected.n_trials} trials"
-    )
+def corrected_line(corrected: Interval, n_trials: int, objective: str) -> str:
+    """Return what may be expected of the winner of so many complete trials on new rows, in one line."""
+    line = f"to be expected of new rows: {objective} {bounds(corrected)}"
+    if n_trials == 1:
+        return line
+    return f"{line}, the best score corrected for having been chosen from {n_trials} trials"
 
 
 def bounds(interval: Interval) -> str:

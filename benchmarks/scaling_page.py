@@ -1,0 +1,151 @@
+"""The page of ``benchmarks.scaling``, in Markdown."""
+
+from typing import Any
+
+SPEEDUP = 1.7
+"""What the pace of two workers should at least be, over that of one, on two cores."""
+
+OVERHEAD_MS = 150.0
+"""What the driver should at most take a trial, at the median of 1,000."""
+
+PAGE_MB, REPORT_SECONDS = 15.0, 60.0
+"""What a report on 10,000 trials should at most be, and take."""
+
+_QUIET = 0.5  # load average of a machine that does nothing else
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """Return the page for what ``benchmarks.scaling.run`` returns."""
+    parts = ["# Workers and driver", _when(results)]
+    parts += ["## Workers", _paces(results["paces"])]
+    parts += ["## What the driver takes a trial", _drivers(results["drivers"], results["samplers"])]
+    parts += ["## Thousands of trials", _many(results["many"])]
+    if results["ray"] is not None:
+        parts += ["## Ray", _executors(results["ray"])]
+    parts += ["## Versions and machine", _facts({**results["versions"], **results["machine"]})]
+    return "\n\n".join(parts) + "\n"
+
+
+def _when(results: dict[str, Any]) -> str:
+    text = f"{results['date']}, `{results['command']}`, {results['seconds'] / 60:.1f} minutes."
+    if results["quick"]:
+        text += " **A quick run, with a few trials: its figures say only that everything runs.**"
+    load = float(results["machine"]["load at the start"])
+    if load > _QUIET:
+        text += f" **The machine was busy with something else (load {load:.1f}): times are too long.**"
+    return text
+
+
+def _paces(paces: list[dict[str, Any]]) -> str:
+    rows = [
+        [str(each["workers"]), f"{each['a_minute']:.1f}", f"{each['wall_seconds']:.0f}"] for each in paces
+    ]
+    speedup = paces[-1]["a_minute"] / paces[0]["a_minute"]
+    text = (
+        f"digits, {paces[0]['trials']} trials of `search_spaces/mlp.yaml`, 5 folds, 60 epochs, with MLflow. A "
+        "further worker starts once the first has worked for as long as it took to load, so the pace is that of the "
+        "second half."
+    )
+    table = _table(["workers", "trials a minute, second half", "wall seconds, all"], rows)
+    target = f"Two workers over one: **{speedup:.2f}** (at least {SPEEDUP}: {_verdict(speedup >= SPEEDUP)})."
+    return f"{text}\n\n{table}\n\n{target}"
+
+
+def _drivers(drivers: list[dict[str, Any]], samplers: list[dict[str, Any]]) -> str:
+    n_trials = drivers[0]["trials"]
+    text = (
+        f"Milliseconds of processor time a trial, medians over {n_trials:,} trials of `search_spaces/mlp.yaml` "
+        "on iris that an executor answers at once, with curves of 60 epochs and 5 folds; *last* is the last tenth of "
+        "them. MLflow is written by a thread, its column is a mean. All of it overlaps with training: workers hold the "
+        "next trials. The sampler alone is Optuna's, made anew for each trial as ours is, on a study in memory with "
+        "as many trials."
+    )
+    rows = [
+        [
+            each["sampler"],
+            f"{each['ask_ms']:.1f}",
+            f"{each['ask_last_ms']:.1f}",
+            f"{each['store_ms']:.1f}",
+            f"{each['store_last_ms']:.1f}",
+            f"{each['mlflow_ms']:.1f}",
+            f"**{each['all_ms']:.0f}**",
+            _verdict(each["all_ms"] < OVERHEAD_MS),
+        ]
+        for each in drivers
+    ]
+    head = [
+        "sampler",
+        "ask",
+        "ask, last",
+        "SQLite",
+        "SQLite, last",
+        "MLflow",
+        "all",
+        f"under {OVERHEAD_MS:.0f}",
+    ]
+    alone = [[each["sampler"], f"{each['trials']:,}", f"{each['ask_ms']:.1f}"] for each in samplers]
+    return "\n\n".join([text, _table(head, rows), _table(["sampler alone", "after trials", "ask"], alone)])
+
+
+def _many(rows: list[dict[str, Any]]) -> str:
+    text = (
+        "Random trials of a trivial space on iris, 2 folds and 1 epoch, that an executor answers at once; no MLflow. "
+        "The study goes on from one row to the next in the same folder. Times are processor time, memory is its peak."
+    )
+    table = _table(
+        [
+            "trials",
+            "driver, ms a trial",
+            "driver, MiB",
+            "show, s",
+            "show, MiB",
+            "show --json, s",
+            "report, s",
+            "report, MiB",
+            "page, MB",
+            "records, MB",
+        ],
+        [
+            [
+                f"{row['trials']:,}",
+                f"{row['trial_ms']:.1f}",
+                f"{row['driver_mib']:.0f}",
+                *(f"{row['show'][key]:{style}}" for key, style in (("seconds", ".1f"), ("mib", ".0f"))),
+                f"{row['show_json']['seconds']:.1f}",
+                *(f"{row['report'][key]:{style}}" for key, style in (("seconds", ".1f"), ("mib", ".0f"))),
+                f"{row['page_mb']:.1f}",
+                f"{row['records_mb']:.0f}",
+            ]
+            for row in rows
+        ],
+    )
+    last = rows[-1]
+    met = last["page_mb"] < PAGE_MB and last["report"]["seconds"] < REPORT_SECONDS
+    size = f"under {PAGE_MB:.0f} MB and {REPORT_SECONDS:.0f} s"
+    target = f"The report on {last['trials']:,} trials {size}: {_verdict(met)}."
+    return f"{text}\n\n{table}\n\n{target}"
+
+
+def _executors(costs: dict[str, dict[str, float]]) -> str:
+    text = (
+        "A trial of one epoch on iris, handed to one worker again and again: seconds until the first result, and "
+        "milliseconds from handing a trial over to having its result beyond those that the worker spent on it."
+    )
+    rows = [
+        [name, f"{cost['start']:.1f}", f"{1000 * cost['a_trial']:.1f}", f"{1000 * cost['worst']:.0f}"]
+        for name, cost in costs.items()
+    ]
+    return f"{text}\n\n{_table(['executor', 'start, s', 'a trial, ms', 'the slowest, ms'], rows)}"
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "**missed**"
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return _table(["what", "which"], [[name, str(value)] for name, value in facts.items()])
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,1 @@
+"""The first study file of a table: looked at, argued, written, timed."""
