@@ -15,6 +15,7 @@ from tuner.config.study_file import load_config
 from tuner.data.preprocess import Preprocessor, PreprocessPlan
 from tuner.errors import DataError
 from tuner.export.folder import load_model
+from tuner.export.serving import served_model
 from tuner.final import Trained
 from tuner.records import TrialResult
 from tuner.study import Study, open_study
@@ -121,6 +122,32 @@ def test_the_final_model_predicts_images_from_a_file(study, trained, folder):
     np.savez(folder / "other.npz", X=np.zeros((2, 5, 5), np.uint8))
     with pytest.raises(DataError, match="column 'x25' is missing"):
         model.predict(pd.DataFrame(np.zeros((2, 25)), columns=[f"x{n}" for n in range(25)]))
+
+
+def test_a_tracker_is_given_the_model_with_images_as_an_example(study, trained, folder):
+    card = served_model(put_down(trained, folder / "served"), study.dataset)
+    assert set(card.inputs) == {f"x{pixel}" for pixel in range(36)}
+    example = pd.DataFrame(list(card.example))
+    np.testing.assert_array_equal(example, study.dataset.features.iloc[: len(example)])
+
+
+@pytest.mark.slow
+def test_a_study_of_images_is_run_verified_and_reported(begin):
+    place = begin("images")
+    (place / "studies").mkdir()
+    write_images(place / "studies" / "bars.npz")
+    path = place / "studies" / "bars.yaml"
+    path.write_text(STUDY)
+    said = tune("run", path)
+    assert said.code == 0, said.err
+    assert "the folds of a 'cnn' cannot be trained as one program" in said.err + said.out
+    said = tune("verify", path)
+    assert said.code == 0, said.err
+    said = tune("report", path, "-o", place / "report.html")
+    assert said.code == 0, said.err
+    page = (place / "report.html").read_text("utf-8")
+    assert "images of each batch varied (left and right mirrored, moved by up to 1 pixel" in page
+    assert "a value for each block" in page
 
 
 def test_the_folds_of_a_winner_are_exported_as_they_were(study, result, folder):

@@ -128,8 +128,8 @@ def _numbers_of(section: str) -> Callable[[object], object]:
     return check
 
 
-def _typed(number: Parameter, value: Any) -> ParamValue:
-    return float(value) if number.kind is ParameterKind.FLOAT else value  # type: ignore[no-any-return]
+def _typed(number: Parameter, value: ParamValue) -> ParamValue:
+    return float(value) if number.kind is ParameterKind.FLOAT else value
 
 
 def _schema_of_one(number: Parameter) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class PreprocessSection(Section):
     vary more)."""
     balance: Annotated[str, named("preprocess.balance")] = "none"
     """How unequal classes are made to count alike, in the training rows of each fold."""
-    augment: Annotated[str | dict[str, float | str], AUGMENT] = "none"
+    augment: Annotated[str | dict[str, Any], AUGMENT] = "none"
     """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta);
     images also by {flip: horizontal, shift: 2, rotate: 10, zoom: 0.1, contrast: 0.2}, the most pixels, degrees and
     shares."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from tuner.export.plain_images import AsImages, Convolve, flat, pool_average, pool_max
 from tuner.export.plain_network import ACTIVATIONS, Dense, Step, normalise
 from tuner.export.weights import Weights
@@ -66,6 +68,9 @@ class LayerReader:
         place, number = _PLACES[kind], self._seen[kind]
         return f"layers/{place}_{number}" if number else f"layers/{place}"
 
+    def _bias(self, group: str, settings: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray | None:
+        return self.weights.take(group, 1, shape[-1:]) if settings["use_bias"] else None
+
     def _activation(self, kind: str, settings: dict[str, Any]) -> None:
         self.steps.append(ACTIVATIONS[settings["activation"]])
 
@@ -78,8 +83,8 @@ class LayerReader:
 
     def _dense(self, kind: str, settings: dict[str, Any]) -> None:
         shape, group = (*self.shape, settings["units"]), self._group(kind)
-        bias = self.weights.take(group, 1, shape[1:]) if settings["use_bias"] else None
-        self.steps.append(Dense(self.weights.take(group, 0, shape), bias))
+        kernel = self.weights.take(group, 0, shape)
+        self.steps.append(Dense(kernel, self._bias(group, settings, shape)))
         self.shape = shape[1:]
         self._activation(kind, settings)
 
@@ -97,8 +102,8 @@ class LayerReader:
             _expect(settings, key, value)
         height, width, maps = self.shape
         shape, group = (size, size, maps, filters), self._group(kind)
-        bias = self.weights.take(group, 1, shape[3:]) if settings["use_bias"] else None
-        self.steps.append(Convolve(self.weights.take(group, 0, shape), bias))
+        kernel = self.weights.take(group, 0, shape)
+        self.steps.append(Convolve(kernel, self._bias(group, settings, shape)))
         self.widest = max(self.widest, height * width * math.prod(shape[:3]), height * width * filters)
         self.shape = (height, width, filters)
 
