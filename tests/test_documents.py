@@ -7,7 +7,7 @@ import pytest
 from benchmarks.honesty import Outcome, page
 from tuner.config.sections import StudySections
 from tuner.config.study_file import load_config
-from tuner.model.mlp_parameters import PARAMETERS
+from tuner.model.network import MODELS
 from tuner.model.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
@@ -44,8 +44,10 @@ def test_the_reference_names_every_parameter_of_a_network_and_all_that_it_may_be
     rows = {cells[1]: cells[2] for line in table.splitlines() if len(cells := line.split("|")) == 6}
     told = {name: values for names, values in rows.items() for name in re.findall(r"`(\w+)`", names)}
     settings = {f"schedule_{name}" for schedule in SCHEDULES.values() for name, _ in schedule.settings}
-    assert told.keys() == PARAMETERS.keys() - settings
-    for name, parameter in PARAMETERS.items():
+    parameters = MODELS["cnn"].parameters  # those of the perceptron are among them
+    assert parameters.keys() >= MODELS["mlp"].parameters.keys()
+    assert told.keys() == parameters.keys() - settings
+    for name, parameter in parameters.items():
         assert name in text
         assert set(parameter.options) <= set(re.findall(r"\w+", told.get(name, "")))
     for schedule in SCHEDULES.values():

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tuner.config.cross_checks import output_problem
+from tuner.config.image_checks import table_problem
 from tuner.config.study_file import StudyConfig
 from tuner.data.balance import too_few
 from tuner.data.choices import balance_problem
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.features import check_image
 from tuner.data.folds import hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
@@ -22,6 +24,7 @@ from tuner.model.goals import COSTS, LATENCY, PARAMETERS, Bound, Goals, Objectiv
 from tuner.model.heads import AUTO_OUTPUT, EVEN, POSITIVE_OUTPUTS, Head, make_head, threshold_problem
 from tuner.model.losses import AUTO_LOSS, LossPlan, find_loss
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, Metric, metrics_for
+from tuner.model.network import IMAGE_MODELS
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
 from tuner.space.ranges import ChoiceParam, Constant
@@ -80,6 +83,7 @@ def open_study(config: StudyConfig) -> Study:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
     dataset = load_table(config)
+    _check_images(config, dataset)
     loss, metrics, others = _loss_and_metrics(config, dataset)
     _check_weights(config, metrics)
     seed = config.search.seed
@@ -166,7 +170,17 @@ def load_table(config: StudyConfig) -> Dataset:
         positive=config.positive,
         test_path=config.test if isinstance(config.test, str) else None,
         folder=config.folder,
+        image=data.image,
     )
+
+
+def _check_images(config: StudyConfig, dataset: Dataset) -> None:
+    """Refuse a table that is no images where the model reads images."""
+    if config.training.model not in IMAGE_MODELS:
+        return
+    if (problem := table_problem(config, dataset.row_shape, dataset.place)) is not None:
+        raise config.problem(*problem)
+    check_image(dataset.columns, dataset.row_shape or (), dataset.place)
 
 
 def _loss_and_metrics(
@@ -360,6 +374,7 @@ def _preprocess_plan(config: StudyConfig) -> PreprocessPlan:
         missing_numeric=section.missing.numeric,
         missing_categorical=section.missing.categorical,
         indicator=section.missing.indicator,
+        as_one=config.training.model in IMAGE_MODELS,
     )
 
 

@@ -25,6 +25,7 @@ from tuner.export.costs import count_weights, weighed
 from tuner.glimpses import EVERY_S, Glimpses, Heard, unheard
 from tuner.hooks import Hook
 from tuner.model.augment import NO_AUGMENT, Augment
+from tuner.model.cnn import as_image
 from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import LATENCY, NO_GOALS, PARAMETERS, Goals
 from tuner.model.heads import Head
@@ -197,12 +198,13 @@ def plan_of(problem: Problem, params: Params) -> PreprocessPlan:
 
 
 def network_of(problem: Problem, params: Params) -> Network:
-    """Return the plan of a trial's networks, and of how their batches are varied."""
+    """Return the plan of a trial's networks, of the images that they read, and of how their batches are varied."""
     augment = replace(problem.augment, **_own(params, "preprocess.augment."))
     if problem.build is None:
-        network = replace(MODELS[problem.model].plan(params), augment=augment)
+        network = MODELS[problem.model].plan(params)
+        image = as_image(problem.dataset.row_shape) if network.blocks else None
         tables = Preprocessor(problem.dataset.columns, plan_of(problem, params), problem.seed).tables
-        return embed(network, params, tables)
+        return embed(replace(network, augment=augment, image=image), params, tables)
     columns = column_places(_unbalanced(problem, params)[0].preprocessor)
     own = OwnModel(problem.build, tuple(own_params(params).items()), columns)
     return replace(plan_own_network(own, params), augment=augment)

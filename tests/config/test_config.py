@@ -157,7 +157,7 @@ def test_a_config_is_frozen_and_crosses_to_another_process(tmp_path):
 def test_a_study_that_comes_with_the_package_is_right(path):
     config = load_config(path)
     assert config.name == path.stem
-    assert config.data.sklearn == path.stem
+    assert config.data.sklearn == path.stem.removesuffix("_cnn")
 
 
 # What determines the result

@@ -290,7 +290,7 @@ SMALL = "data: {sklearn: iris}\nsearch_space: {layers: 2}\n"
         ),
         (
             "data: {sklearn: iris}\nsearch_space: mpl\n",
-            "2: search_space: 'mpl' is not a search space, nor the path of one; there are: mlp, mlp_small",
+            "2: search_space: 'mpl' is not a search space, nor the path of one; there are: cnn, mlp, mlp_small",
         ),
         (
             "data: {sklearn: iris}\nsearch_space: spce.yaml\n",

@@ -307,7 +307,7 @@ def test_a_float_range_may_be_written_with_whole_numbers(tmp_path):
 @pytest.mark.parametrize("name", space_names())
 def test_a_bundled_space_is_right_and_its_default_is_a_sane_network(name):
     file = read_yaml(spaces_folder() / f"{name}.yaml")
-    space, problems = parse_space(file, (), MLP)
+    space, problems = parse_space(file, (), domain_of("cnn" if name == "cnn" else "mlp"))
     assert (file.problems, problems) == ((), ())
     assert space is not None
     assert "epochs" not in space.params

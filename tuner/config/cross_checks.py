@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tuner.config.image_checks import image_problems, image_space_problems
 from tuner.config.names import EXTRAS, NAMES, ONE_OBJECTIVE
 from tuner.config.preprocess_checks import SEARCHABLE, searched_problem
 from tuner.config.sections import DataSection, StudySections
@@ -46,6 +47,7 @@ def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> I
     yield from _source_problems(study.data, folder, bad)
     yield from _column_problems(study.data)
     yield from _task_problems(study)
+    yield from image_problems(study)
     if study.cv.repeats > 1 and not study.cv.shuffle:
         yield ("cv", "repeats"), "without shuffling every repeat has the same folds; write 1, or shuffle"
     if study.cv.repeats > 1 and study.data.time is not None:
@@ -206,6 +208,7 @@ def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str,
         )
     yield from _plateau_problems(study, space)
     yield from _clip_problems(space)
+    yield from image_space_problems(study, space)
     training = given.get("training")
     if "epochs" in space.params and isinstance(training, dict) and "epochs" in training:
         yield ("training", "epochs"), "the search space has epochs too; give it in one place"

@@ -75,7 +75,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "training.output": Names("an output", (AUTO_OUTPUT, *OUTPUTS)),
         "training.engine": Names("an engine", ("auto", *ENGINES)),
         "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),
-        "training.model": Names("a model", tuple(MODELS), ("cnn",)),
+        "training.model": Names("a model", tuple(MODELS)),
         "training.early_stopping.scope": Names("a scope", ("mean", "fold")),
         "training.early_stopping.rows": Names("a choice of rows", ("fold", "inner")),
         "search.sampler": Names(

@@ -8,6 +8,7 @@ from tuner.config.field_checks import Checked
 from tuner.config.names import NAMES
 from tuner.data.choices import DATETIME_WORDS
 from tuner.errors import nearest, shown
+from tuner.model.augment import FLIPS
 from tuner.model.parameters import Parameter, ParameterKind
 from tuner.records import ParamValue
 
@@ -21,13 +22,41 @@ NUMBERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter(
                 "augment.mixup", ParameterKind.FLOAT, None, "Both numbers of mixup's Beta.", low=0, below=1000
             ),
+            Parameter("augment.flip", ParameterKind.CHOICE, None, "How images are mirrored.", options=FLIPS),
+            Parameter(
+                "augment.shift", ParameterKind.INT, None, "The most pixels that images are moved by.", low=0
+            ),
+            Parameter(
+                "augment.rotate",
+                ParameterKind.FLOAT,
+                None,
+                "The most degrees that images are turned by.",
+                low=0,
+                below=360,
+            ),
+            Parameter(
+                "augment.zoom",
+                ParameterKind.FLOAT,
+                None,
+                "The largest share that images shrink or grow by.",
+                low=0,
+                below=1,
+            ),
+            Parameter(
+                "augment.contrast",
+                ParameterKind.FLOAT,
+                None,
+                "The largest share that the contrast of images falls or rises by.",
+                low=0,
+                below=1,
+            ),
         )
     }
 )
-"""The numbers below ``preprocess``, by their key there; a search space may hold them as well."""
+"""The values below ``preprocess``, by their key there; a search space may hold them as well."""
 
-LATER = frozenset({"augment.images"})
-"""Keys that a later version brings."""
+OF_IMAGES = ("flip", "shift", "rotate", "zoom", "contrast")
+"""What of ``preprocess.augment`` varies images as such."""
 
 SEARCHABLE = (
     "preprocess.numeric",
@@ -90,24 +119,29 @@ def _numbers_of(section: str) -> Callable[[object], object]:
             written = " or ".join(f"{{{key}: ...}}" for key in known)
             raise ValueError(f"{shown(value)} is neither none nor {written}")
         for key, number in value.items():
-            if f"{section}.{key}" in LATER:
-                raise ValueError(f"'{key}' is not available in this version; it has: {', '.join(known)}")
             if key not in known:
                 raise ValueError(f"'{key}' is unknown; it has: {', '.join(known)}{nearest(key, known)}")
             if (problem := NUMBERS[f"{section}.{key}"].problem(number)) is not None:
                 raise ValueError(f"{key}: {problem}")
-        return {key: number if key == "k" else float(number) for key, number in value.items()}
+        return {key: _typed(NUMBERS[f"{section}.{key}"], number) for key, number in value.items()}
 
     return check
 
 
+def _typed(number: Parameter, value: ParamValue) -> ParamValue:
+    return float(value) if number.kind is ParameterKind.FLOAT else value
+
+
+def _schema_of_one(number: Parameter) -> dict[str, Any]:
+    if number.kind is ParameterKind.CHOICE:
+        return {"enum": list(number.options), "description": number.meaning}
+    kind = "integer" if number.kind is ParameterKind.INT else "number"
+    return {"type": kind, "minimum": number.low, "description": number.meaning}
+
+
 def _schema_of(section: str) -> dict[str, Any]:
     properties = {
-        name.partition(".")[2]: {
-            "type": "integer" if number.kind is ParameterKind.INT else "number",
-            "minimum": number.low,
-            "description": number.meaning,
-        }
+        name.partition(".")[2]: _schema_of_one(number)
         for name, number in NUMBERS.items()
         if name.startswith(f"{section}.")
     }

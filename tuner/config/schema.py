@@ -32,7 +32,7 @@ _KEYS: dict[str, dict[str, Any]] = {
         "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "minItems": 1, "items": _SCALAR}]},
         "description": "The parameter exists only where these have one of these values.",
     },
-    "per": {"const": "layer", "description": "Each layer has a value of its own."},
+    "per": {"enum": ["layer", "block"], "description": "Each layer, or block, has a value of its own."},
 }
 _NEEDED = {"int": ["type", "low", "high"], "float": ["type", "low", "high"], "choice": ["type", "options"]}
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from tuner.config import asked_checks as asked
 from tuner.config import field_checks as check
 from tuner.config.field_checks import named
+from tuner.config.image_size import IMAGE
 from tuner.config.preprocess_checks import AUGMENT, DATETIME, SELECT
 from tuner.records import Params
 
@@ -36,6 +37,9 @@ class DataSection(Section):
     """A column; rows with the same value in it never straddle a split."""
     time: Annotated[str | None, check.TEXT] = None
     """A column; folds follow its order, and the held-out rows are the latest."""
+    image: Annotated[tuple[int, ...] | None, IMAGE] = None
+    """[height, width] or [height, width, channels] of the image that the columns of a flat table are, one row of pixels
+    after the other; an .npz file and scikit-learn's digits say it themselves."""
 
 
 class CvSection(Section):
@@ -76,8 +80,10 @@ class PreprocessSection(Section):
     vary more)."""
     balance: Annotated[str, named("preprocess.balance")] = "none"
     """How unequal classes are made to count alike, in the training rows of each fold."""
-    augment: Annotated[str | dict[str, float], AUGMENT] = "none"
-    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta)."""
+    augment: Annotated[str | dict[str, Any], AUGMENT] = "none"
+    """How training batches are varied: none, {noise: 0.05} (a standard deviation), {mixup: 0.2} (alpha of a Beta);
+    images also by {flip: horizontal, shift: 2, rotate: 10, zoom: 0.1, contrast: 0.2}, the most pixels, degrees and
+    shares."""
 
 
 class ConstraintsSection(Section):
@@ -122,7 +128,8 @@ class TrainingSection(Section):
     backend: Annotated[str, named("training.backend")] = "tensorflow"
     """What Keras computes with."""
     model: Annotated[str, asked.MODEL] = "mlp"
-    """The family of networks; or a function of yours, module:function, that returns a Keras model."""
+    """The family of networks: mlp (a multi-layer perceptron), or cnn (a convolutional network, for images); or a
+    function of yours, module:function, that returns a Keras model."""
 
 
 class SearchSection(Section):
@@ -185,7 +192,8 @@ class StudySections(Section):
     preprocess: PreprocessSection = PreprocessSection()
     """How columns become inputs."""
     search_space: Annotated[str | dict[str, Any], check.SPACE] = "mlp"
-    """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves."""
+    """What is searched: a name in search_spaces/, the path of a file, or the parameters themselves; default: that of
+    training.model."""
     objective: Annotated[str | dict[str, Any] | tuple[str | dict[str, Any], ...], check.OBJECTIVE] = "auto"
     """The metric that the search improves; auto: by the task. With an argument: {name: pinball, alpha: 0.9}. A function
     of yours: {python: "module:function", direction: minimize}, with needs: outputs for probabilities. Or a list: a

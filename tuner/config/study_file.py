@@ -19,6 +19,7 @@ from tuner.config.sentences import Problem, empty_values, section_at, sentences
 from tuner.engines.choice import EngineChoice, choose_engine
 from tuner.errors import StudyFileError, nearest, shown
 from tuner.hooks import Hook
+from tuner.model.network import MODELS
 from tuner.model.own_model import is_own
 from tuner.model.written import read_written
 from tuner.records import Params
@@ -163,7 +164,7 @@ def load_config(path: str | Path) -> StudyConfig:
     folder = _folder(Path(path))
     found: list[Problem] = []
     data = _sections_given(file, found)
-    study = _validated({"name": Path(path).stem, **data}, found)
+    study = _validated({"name": Path(path).stem, **_own_space(data), **data}, found)
     bad = frozenset(place for place, _ in found)
     found += section_problems(study, folder, bad)
     lines = list(file.problems)
@@ -186,6 +187,13 @@ def _sections_given(file: YamlFile, found: list[Problem]) -> dict[str, Any]:
         if section_at(StudySections, path) is None:
             found.append((path, "has no value; write one, or leave the key out"))
     return data
+
+
+def _own_space(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the search space of the model that a study file names, where there is one of its name."""
+    training = data.get("training")
+    model = training.get("model") if isinstance(training, dict) else None
+    return {"search_space": model} if model in MODELS else {}
 
 
 def _validated(data: dict[str, Any], found: list[Problem]) -> StudySections:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tuner.data.columns import Column, Rows, check_finite, is_nested, is_number, shorten, to_dates, to_floats
-from tuner.data.features import read_features
+from tuner.data.features import check_image, read_features
 from tuner.data.fingerprint import Fingerprint, take_fingerprint
 from tuner.data.roles import Roles, check_roles
 from tuner.data.sources import Source, Table, read_file, read_source
@@ -24,7 +24,7 @@ class Dataset:
     Attributes:
         place: how messages name its source.
         features: (n_rows, n_columns) what a model may see: float64 for numbers and truth values (0, 1),
-            a categorical of texts, or datetime64[us]; NaN or NaT where missing.
+            a categorical of texts, or datetime64[us]; NaN or NaT where missing. Bytes of an array stay uint8.
         columns: (n_columns,) what each column holds.
         target: (n_rows,) int64 codes for binary and multiclass; (n_rows, n_targets) float64 otherwise.
         target_names: the target's columns.
@@ -69,6 +69,7 @@ def load_dataset(
     positive: object,
     test_path: str | None,
     folder: Path,
+    image: tuple[int, ...] | None = None,
 ) -> Dataset:
     """Read a table and find out all that a study needs to know of it.
 
@@ -83,12 +84,15 @@ def load_dataset(
         positive: the label of a binary target that counts as 1; None for the rarer one.
         test_path: a second file with the same columns, whose rows are kept for the test; None for none.
         folder: the study file's folder, which paths are relative to.
+        image: (height, width) or (height, width, channels) of the image that a row's features are, in C order; None
+            where the source itself says what a row is.
 
     Raises:
         DataError: the table cannot be read or used as it is; the message says why and what to do.
     """
     table, rows = _read(source, test_path, folder)
     roles = check_roles(table, target=target, drop=drop, weight=weight, group=group, time=time)
+    row_shape = image or table.row_shape
     frame = table.frame
     _refuse_nested(frame.drop(columns=list(drop)), table.place)
     n_main = rows.n_rows
@@ -97,9 +101,9 @@ def load_dataset(
     notes = _note_rows(len(frame), len(kept), roles, table.place)
     labelled = frame if len(kept) == len(frame) else frame.iloc[kept].reset_index(drop=True)
     goal = read_target(labelled[list(roles.target)], rows, kept, task, positive)
-    columns, features, column_notes = read_features(
-        frame, kept, roles, rows, is_array=table.row_shape is not None
-    )
+    columns, features, column_notes = read_features(frame, kept, roles, rows, is_array=row_shape is not None)
+    if image is not None:
+        check_image(columns, image, table.place)
     return Dataset(
         place=table.place,
         features=features,
@@ -114,7 +118,7 @@ def load_dataset(
         test_rows=None if test_path is None else np.flatnonzero(kept >= n_main),
         fingerprint=fingerprint,
         notes=(*notes, *column_notes),
-        row_shape=table.row_shape,
+        row_shape=row_shape,
     )
 
 

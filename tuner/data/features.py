@@ -1,5 +1,6 @@
 """The columns that a model may see: which ones are left, their cleaned values, and what a user should know."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,11 +51,15 @@ def read_features(
     Raises:
         DataError: infinite numbers, with each such column; or no column is left.
     """
+    visible = [name for name in frame.columns if name not in roles.hidden]
+    if is_array and visible and all(dtype == np.uint8 for dtype in frame.dtypes[visible]):
+        pixels = frame[visible].iloc[kept].reset_index(drop=True)
+        return tuple(Column(str(name), Kind.NUMERIC) for name in visible), pixels, []
     found: dict[Column, pd.Series] = {}
     dropped: dict[str, list[str]] = {"the same value in every row": [], "no values": []}
     notes: list[str] = []
     problems: list[str] = []
-    for name in (name for name in frame.columns if name not in roles.hidden):
+    for name in visible:
         values = frame[name].iloc[kept].reset_index(drop=True)
         if not is_array and (reason := _why_useless(values)):
             dropped[reason].append(str(name))
@@ -75,6 +80,32 @@ def read_features(
         known = f" ({'; '.join(notes)})" if notes else ""
         raise DataError(f"{rows.place}: no column is left that a model could learn from{known}")
     return tuple(found), pd.DataFrame({column.name: clean for column, clean in found.items()}), notes
+
+
+def check_image(columns: Sequence[Column], image: Sequence[int], place: str) -> None:
+    """Refuse columns that are not the pixels of an image.
+
+    Args:
+        columns: those that a model may see.
+        image: (height, width) or (height, width, channels).
+        place: how messages name the table.
+
+    Raises:
+        DataError: there are more or fewer than pixels, or one of them holds no numbers.
+    """
+    n_pixels = math.prod(image)
+    if len(columns) != n_pixels:
+        sides = " x ".join(map(str, image))
+        raise DataError(
+            f"{place}: an image of {sides} has {n_pixels} numbers, and there are {len(columns)} columns beside the "
+            "target; change the image's size, or name the columns that are no pixels in data.drop"
+        )
+    other = [column for column in columns if column.kind is not Kind.NUMERIC]
+    if other:
+        raise DataError(
+            f"{place}: column '{other[0].name}' is a {other[0].kind}, and a pixel is a number; name the columns that "
+            "are no pixels in data.drop"
+        )
 
 
 def _why_useless(values: pd.Series) -> str | None:

@@ -14,6 +14,7 @@ from tuner.data.columns import FLOAT32_MAX, Column, Kind
 from tuner.data.date_encoder import DateBlock
 from tuner.data.embedding_encoder import EmbeddingBlock
 from tuner.data.encoders import Block, IndicatorBlock, NumericBlock, most_frequent
+from tuner.data.scalers import AsOneColumn
 from tuner.data.select import keep
 from tuner.errors import DataError
 
@@ -33,6 +34,7 @@ class PreprocessPlan:
         select_k: how many inputs are kept, those that tell the most of the target; None for all.
         select_variance: the variance that an input must exceed to be kept; None where any is.
         balance: a key of ``BALANCES``.
+        as_one: whether all numbers go through the scaler as values of one column, as the pixels of images do.
     """
 
     numeric: str = "standard"
@@ -45,6 +47,7 @@ class PreprocessPlan:
     select_k: int | None = None
     select_variance: float | None = None
     balance: str = "none"
+    as_one: bool = False
 
     @property
     def selects(self) -> bool:
@@ -102,6 +105,8 @@ class Preprocessor:
         self.scaler_ = None
         if scaled:
             scaler = resolve(SCALERS[self.plan.numeric])(len(frame), self.seed)
+            if self.plan.as_one:
+                scaler = AsOneColumn(scaler)
             self.scaler_ = scaler.fit(self._numbers(frame))
         return self
 

@@ -96,3 +96,24 @@ class RobustClipScaler:
         scaled = (values - self.center_) * self.factor_
         clipped: np.ndarray = scaled / np.hypot(1.0, scaled / 3.0)
         return clipped
+
+
+class AsOneColumn:
+    """Scales all columns by one scaler of one column: the pixels of images keep their relations.
+
+    Attributes:
+        scaler: of one column.
+    """
+
+    def __init__(self, scaler: Any) -> None:
+        self.scaler = scaler
+
+    def fit(self, values: np.ndarray) -> Self:
+        """Learn from all of (n_rows, n_columns) finite values."""
+        self.scaler.fit(values.reshape(-1, 1))
+        return self
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Return (n_rows, n_columns) float64."""
+        scaled: np.ndarray = self.scaler.transform(values.reshape(-1, 1)).reshape(values.shape)
+        return scaled

@@ -128,3 +128,8 @@ def augment_seeds(seed: int) -> tuple[int, int]:
     As for dropout, one step draws those of all folds, of shape (n_folds, batch_size, ...). ``augment`` draws them.
     """
     return derive(seed, "augment", "mixup"), derive(seed, "augment", "noise")
+
+
+def image_seed(seed: int, fold: int) -> int:
+    """Return the first half of the seed of how a fold's images are varied; the second half is the step's number."""
+    return derive(seed, "augment", "images", "fold", fold)

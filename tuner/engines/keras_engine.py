@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from tuner.engines.augment import mixed, noisy
-from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, row_order
+from tuner.engines.augment_images import varied_images
+from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, image_seed, row_order
 from tuner.engines.dropout import drop_threshold, dropout_mask
 from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
 from tuner.engines.own_model import prepare_own
 from tuner.engines.row_losses import row_loss as make_row_loss
 from tuner.engines.runtime import load_tensorflow
-from tuner.model.augment import NO_AUGMENT
+from tuner.model.cnn import widest
 from tuner.model.heads import Head
 from tuner.model.losses import LossPlan, plan_loss
 from tuner.model.network import Network
@@ -23,6 +24,7 @@ tf = load_tensorflow()
 import keras  # noqa: E402  (after the settings above)
 
 _PREDICT_ROWS = 16_384  # rows of one prediction: bounds its memory on a large table
+_PREDICT_NUMBERS = 2**24  # and the numbers that images become on the way
 
 State = list[Any]
 """A fold's ``TrainingModel.variables``, then its optimizer's."""
@@ -60,7 +62,7 @@ class KerasEngine:
         specs = (_specs(states[0]), *(_specs(part, any_rows=True) for part in data[0].train))
         vary = _augmentation(network, len(folds), batch_size, seed)
         run_epoch = _epoch_function(model, optimizer, row_loss, specs, len(folds), batch_size, seed, vary)
-        predict = _predict_function(model, row_loss, specs, head)
+        predict = _predict_function(model, row_loss, specs, head, _rows_at_once(network))
         n_steps = -(-longest // batch_size)
         for epoch in range(1, epochs + 1):
             train_loss = np.full(len(folds), np.nan)
@@ -142,15 +144,20 @@ def _augmentation(
 ) -> Callable[[Any, Any, Any], Any]:
     """Return a function from a batch's inputs, (n_rows, n_inputs), its step and fold to what is learned from.
 
-    What is drawn for all folds is drawn here too, on rows of zeros but for this fold's.
+    Mixtures and noise are drawn for all folds, and so are they here, on rows of zeros but for this fold's.
     """
     augment, n_codes = network.augment, len(network.embeddings)
     mixup_seed, noise_seed = augment_seeds(seed)
+    image_seeds = [image_seed(seed, fold) for fold in range(n_folds)]
 
     def vary(inputs: Any, step: Any, fold: Any) -> Any:
-        if augment == NO_AUGMENT:
-            return inputs
         n_rows = tf.shape(inputs)[0]
+        if augment.of_images and network.image is not None:
+            pair = tf.stack([tf.constant(image_seeds)[fold], step])
+            images = tf.reshape(inputs, (-1, *network.image))
+            inputs = tf.reshape(varied_images(images, augment, pair), tf.shape(inputs))
+        if not augment.mixup and not augment.noise:
+            return inputs
         padded = tf.pad(inputs, [[0, batch_size - n_rows], [0, 0]])
         rows = tf.one_hot(fold, n_folds)[:, tf.newaxis, tf.newaxis] * padded
         if augment.mixup:
@@ -233,10 +240,24 @@ def _epoch_function(
     return tf.function(run_epoch, input_signature=signature)  # type: ignore[no-any-return]
 
 
+def _rows_at_once(network: Network) -> int:
+    """Return how many rows one prediction takes."""
+    if network.image is None:
+        return _PREDICT_ROWS
+    return min(max(_PREDICT_NUMBERS // widest(network.blocks, network.image), 1), _PREDICT_ROWS)
+
+
 def _predict_function(
-    model: TrainingModel, row_loss: Callable[[Any, Any], Any], specs: tuple[Any, ...], head: Head
+    model: TrainingModel,
+    row_loss: Callable[[Any, Any], Any],
+    specs: tuple[Any, ...],
+    head: Head,
+    at_once: int,
 ) -> Callable[..., tuple[np.ndarray, float]]:
-    """Return a function from a fold's state and rows to outputs, (n_rows, n_units), and weighted mean loss."""
+    """Return a function from a fold's state and rows to outputs, (n_rows, n_units), and weighted mean loss.
+
+    It computes ``at_once`` rows at a time.
+    """
     activation = keras.activations.get(head.activation)
 
     def run(state: State, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
@@ -248,8 +269,8 @@ def _predict_function(
 
     def predict(state: State, inputs: Any, target: Any, weight: Any) -> tuple[np.ndarray, float]:
         outputs, total = [], 0.0
-        for first in range(0, len(inputs), _PREDICT_ROWS):
-            part = slice(first, first + _PREDICT_ROWS)
+        for first in range(0, len(inputs), at_once):
+            part = slice(first, first + at_once)
             values, summed = traced(state, inputs[part], target[part], weight[part])
             outputs.append(values.numpy())
             total += float(summed)

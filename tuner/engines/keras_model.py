@@ -1,17 +1,20 @@
 """A plan of a network as ordinary Keras models, and the weights that its training starts from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tuner.engines.base import embedding_seed, weight_seed
+from tuner.engines.cnn_model import block_stages
 from tuner.engines.runtime import load_tensorflow
+from tuner.model.cnn import entering
 from tuner.model.embeddings import Embedding
 from tuner.model.heads import Head
 from tuner.model.initializers import INITIALIZERS
 from tuner.model.mlp_parameters import BEFORE
-from tuner.model.network import WEIGHTS, Network
+from tuner.model.network import WEIGHTS, Network, kernels
 from tuner.model.optimizers import OPTIMIZERS, OptimizerPlan
 
 load_tensorflow()
@@ -24,7 +27,8 @@ class TrainingModel:
 
     Attributes:
         fit: from ``[inputs, *masks]`` to logits. A dropout layer multiplies by a mask that is an input, (n_rows,
-            n_units), 0 for a dropped unit and 1 / (1 - rate) for a kept one: whoever trains owns the randomness.
+            n_units), 0 for a dropped unit and 1 / (1 - rate) for a kept one: whoever trains owns the randomness. Of a
+            block, its units are the feature maps.
         predict: from inputs to logits.
         dropouts: (rate, n_units, layer) of each mask, in order.
         variables: all that training changes in them: the weights as ``get_weights`` orders them, then the seeds of
@@ -48,13 +52,14 @@ def build_training_model(network: Network, head: Head, n_inputs: int) -> Trainin
     fit = predict = _entering(network, inputs)
     masks: list[keras.KerasTensor] = []
     dropouts: list[tuple[float, int, int]] = []
-    for number, layer in enumerate(network.layers):
-        for stage in _stages(network, number):
+    for number, part in enumerate(_parts(network)):
+        for stage in part.stages:
             fit, predict = stage(fit), stage(predict)
-        if layer.dropout:
-            masks.append(keras.Input((layer.units,), name=f"mask_{number}"))
-            dropouts.append((layer.dropout, layer.units, number))
-            fit = keras.layers.Multiply()([fit, masks[-1]])
+        if part.dropout:
+            masks.append(keras.Input((part.units,), name=f"mask_{number}"))
+            dropouts.append((part.dropout, part.units, number))
+            mask = keras.layers.Reshape((1, 1, part.units))(masks[-1]) if part.of_maps else masks[-1]
+            fit = keras.layers.Multiply()([fit, mask])
     output = keras.layers.Dense(
         head.units,
         kernel_initializer=_initializer(network.initializer),
@@ -78,11 +83,12 @@ def build_keras_model(network: Network, head: Head, n_inputs: int) -> keras.Mode
     """
     inputs = keras.Input((n_inputs,), name="inputs")
     outputs = _entering(network, inputs)
-    for number, layer in enumerate(network.layers):
-        for stage in _stages(network, number):
+    for number, part in enumerate(_parts(network)):
+        for stage in part.stages:
             outputs = stage(outputs)
-        if layer.dropout:
-            outputs = keras.layers.Dropout(layer.dropout, name=f"dropout_{number}")(outputs)
+        if part.dropout:
+            layer = keras.layers.SpatialDropout2D if part.of_maps else keras.layers.Dropout
+            outputs = layer(part.dropout, name=f"dropout_{number}")(outputs)
     outputs = keras.layers.Dense(
         head.units,
         activation=head.activation,
@@ -117,14 +123,12 @@ def initial_weights(network: Network, head: Head, n_inputs: int, *, seed: int, f
         _initial_table(table, embedding_seed(seed, fold, column))
         for column, table in enumerate(network.embeddings)
     ]
-    width = network.width(n_inputs)
-    plans = [(layer.units, layer.batch_norm, layer.initializer) for layer in network.layers]
-    for number, (units, batch_norm, name) in enumerate([*plans, (head.units, None, network.initializer)]):
-        initializer = _initializer(name, seed=weight_seed(seed, fold, number))
-        weights.append(keras.ops.convert_to_numpy(initializer((width, units), dtype="float32")))
-        others = [role for role in WEIGHTS[batch_norm] if role != "kernel"]
+    for number, kernel in enumerate(kernels(network, n_inputs, head)):
+        initializer = _initializer(kernel.initializer, seed=weight_seed(seed, fold, number))
+        weights.append(keras.ops.convert_to_numpy(initializer(kernel.shape, dtype="float32")))
+        others = [role for role in WEIGHTS[kernel.batch_norm] if role != "kernel"]
+        units = kernel.shape[-1]
         weights.extend(np.full(units, role in ("scale", "variance"), np.float32) for role in others)
-        width = units
     return weights
 
 
@@ -152,6 +156,43 @@ def _initializer(name: str, *, seed: int | None = None) -> keras.initializers.In
     spec = INITIALIZERS[name]
     config = {"seed": seed} if spec.seeded else {}
     return keras.initializers.get({"class_name": spec.keras, "config": config})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Layers up to a dropout.
+
+    Attributes:
+        stages: the layers before the dropout.
+        units: that they end with; of a block, its feature maps.
+        dropout: share of the units that each step leaves out.
+        of_maps: whether a unit is a whole feature map.
+    """
+
+    stages: list[keras.layers.Layer]
+    units: int = 0
+    dropout: float = 0.0
+    of_maps: bool = False
+
+
+def _parts(network: Network) -> Iterator[_Part]:
+    """Yield the parts of a network before its output layer, fresh ones."""
+    if network.image is not None:
+        yield _Part([keras.layers.Reshape(network.image, name="image")])
+        sizes = entering(network.blocks, network.image)
+        for number, (block, image) in enumerate(zip(network.blocks, sizes, strict=False)):
+            stages = block_stages(
+                block,
+                image,
+                number,
+                initializer=_initializer(block.initializer),
+                penalty=_penalty(network),
+                max_norm=network.max_norm,
+            )
+            yield _Part(stages, block.filters, block.dropout, of_maps=True)
+        yield _Part([keras.layers.Flatten(name="flat")])
+    for number, layer in enumerate(network.layers):
+        yield _Part(_stages(network, number), layer.units, layer.dropout)
 
 
 def _stages(network: Network, number: int) -> list[keras.layers.Layer]:

@@ -1,15 +1,19 @@
 """What a network costs, known before it is trained: how many weights it has, and how long it takes for a row."""
 
+import math
 import time
 from dataclasses import replace
 
 import numpy as np
 
 from tuner.export.own_file import KerasNetwork
-from tuner.export.plain_network import Activate, Dense, LookUp, PlainNetwork, Step, normalise
+from tuner.export.plain_images import POOLING, AsImages, Convolve, flat
+from tuner.export.plain_network import Activate, Dense, LookUp, PlainNetwork, Step, chunk_rows, normalise
+from tuner.model.cnn import entering, pools
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
 from tuner.model.heads import Head
-from tuner.model.network import Network, count_parameters
+from tuner.model.mlp_parameters import BEFORE
+from tuner.model.network import Kernel, Network, count_parameters, kernels
 from tuner.records import TrialResult
 
 WARM_UP = 10
@@ -88,19 +92,34 @@ def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwor
         return KerasNetwork(build_own(network.own, head, n_inputs, seed=0).model)
     random = np.random.default_rng(0)
     steps: list[Step] = []
-    width = network.width(n_inputs)
     if network.embeddings:
         steps.append(LookUp([np.zeros((table.rows, table.size), np.float32) for table in network.embeddings]))
+    widest = 0
 
-    def dense(units: int, *, bias: bool) -> Dense:
-        kernel = random.uniform(-0.1, 0.1, (width, units)).astype(np.float32)
-        return Dense(kernel, np.zeros(units, np.float32) if bias else None)
+    def weights(kernel: Kernel) -> tuple[np.ndarray, np.ndarray | None]:
+        bias = None if kernel.batch_norm == BEFORE else np.zeros(kernel.shape[-1], np.float32)
+        return random.uniform(-0.1, 0.1, kernel.shape).astype(np.float32), bias
 
-    for layer in network.layers:
-        steps.append(dense(layer.units, bias=not layer.batch_norm))
-        width = layer.units
-        if layer.batch_norm:
-            ones, zeros = np.ones(width, np.float32), np.zeros(width, np.float32)
-            steps.append(normalise(ones, zeros, zeros, ones, 1e-3))
-        steps.append(Activate(layer.activation))
-    return PlainNetwork((*steps, dense(head.units, bias=True), Activate(head.activation)))
+    def finish(units: int, activation: str, batch_norm: str | None) -> None:
+        steps.append(Activate(activation))
+        if batch_norm is not None:
+            ones, zeros = np.ones(units, np.float32), np.zeros(units, np.float32)
+            steps.insert(
+                -1 if batch_norm == BEFORE else len(steps), normalise(ones, zeros, zeros, ones, 1e-3)
+            )
+
+    *hidden, last = kernels(network, n_inputs, head)
+    if network.image is not None:
+        steps.append(AsImages(network.image))
+        sizes = entering(network.blocks, network.image)
+        for block, kernel, size in zip(network.blocks, hidden, sizes, strict=False):
+            steps.append(Convolve(*weights(kernel)))
+            widest = max(widest, math.prod(size) * block.kernel_size**2)
+            finish(block.filters, block.activation, block.batch_norm)
+            if pools(size):
+                steps.append(POOLING[block.pooling])
+        steps.append(flat)
+    for layer, kernel in zip(network.layers, hidden[len(network.blocks) :], strict=True):
+        steps.append(Dense(*weights(kernel)))
+        finish(layer.units, layer.activation, layer.batch_norm)
+    return PlainNetwork((*steps, Dense(*weights(last)), Activate(head.activation)), chunk_rows(widest))

@@ -8,8 +8,7 @@ only after that, and only where a user asks for a Keras model.
 import json
 import warnings
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +18,8 @@ import numpy as np
 
 from tuner.errors import TunerError
 from tuner.export.entrance import read_entrance
-from tuner.export.plain_network import Activate, Dense, PlainNetwork, Step, normalise
+from tuner.export.keras_layers import LayerReader
+from tuner.export.plain_network import PlainNetwork, chunk_rows
 from tuner.export.weights import Weights, read_weights
 from tuner.model.heads import Head
 from tuner.model.initializers import INITIALIZERS
@@ -42,6 +42,12 @@ CLASSES: Mapping[str, tuple[str | None, str | None]] = MappingProxyType(
         "GetItem": ("keras.src.ops.numpy", "GetItem"),
         "Embedding": ("keras.layers", None),
         "Concatenate": ("keras.layers", None),
+        "Reshape": ("keras.layers", None),
+        "Conv2D": ("keras.layers", None),
+        "MaxPooling2D": ("keras.layers", None),
+        "AveragePooling2D": ("keras.layers", None),
+        "SpatialDropout2D": ("keras.layers", None),
+        "Flatten": ("keras.layers", None),
         **{spec.keras: ("keras.initializers", None) for spec in INITIALIZERS.values()},
         "Ones": ("keras.initializers", None),
         "MaxNorm": ("keras.constraints", None),
@@ -114,15 +120,13 @@ def read_network(path: Path, n_inputs: int, head: Head, tables: Sequence[int] = 
         parts = archive_parts(path)
         config = json.loads(parts["config.json"])
         _check_classes(config)
-        found = read_weights(parts["model.weights.h5"])
-        steps = list(_steps(config, found, n_inputs, head, tables))
+        return _network(config, read_weights(parts["model.weights.h5"]), n_inputs, head, tables)
     except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
         raise refused(path, f"not a whole Keras file: {error}") from None
     except ValueError as error:
         raise refused(path, str(error)) from None
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError) as error:
         raise refused(path, f"its parts have another form: {type(error).__name__}: {error}") from None
-    return PlainNetwork(tuple(steps))
 
 
 def archive_parts(path: Path) -> dict[str, bytes]:
@@ -168,59 +172,34 @@ def _check_classes(config: object) -> None:
             _check_classes(value)
 
 
-def _steps(
+def _network(
     config: dict[str, Any], weights: Weights, n_inputs: int, head: Head, tables: Sequence[int]
-) -> Iterator[Step]:
-    """Yield the steps of what must be a chain of the listed layers, from the inputs to the head."""
+) -> PlainNetwork:
+    """Return what must be a chain of the listed layers, from the inputs to the head."""
     if config["class_name"] != "Functional":
         raise ValueError("it is not a functional model")
     first, *layers = config["config"]["layers"]
     if first["class_name"] != "InputLayer" or first["config"]["batch_shape"] != [None, n_inputs]:
         raise ValueError(f"it does not begin with {n_inputs} inputs")
     last = layers[-1]
-    if last["class_name"] != "Dense" or last["config"]["activation"] != head.activation:
-        raise ValueError(f"it does not end with a dense layer and {head.activation}")
-    before, width = first["name"], n_inputs
+    if (
+        last["class_name"] != "Dense"
+        or last["config"]["activation"] != head.activation
+        or last["config"]["units"] != head.units
+    ):
+        raise ValueError(f"it does not end with a dense layer of {head.units} units and {head.activation}")
+    before = first["name"]
+    reader = LayerReader(weights, n_inputs)
     if tables:
-        entrance = read_entrance(first["name"], layers, weights, n_inputs, tables)
+        entrance = read_entrance(before, layers, weights, n_inputs, tables)
         before, layers = entrance.name, list(entrance.rest)
-        width = n_inputs - len(tables) + entrance.read
-        yield entrance.look_up
-    seen: Counter[str] = Counter()
+        reader.enter(entrance.look_up, n_inputs - len(tables) + entrance.read)
     for layer in layers:
-        kind, settings = layer["class_name"], layer["config"]
         if _history(layer) != before:
             raise ValueError(f"layer {layer['name']!r} does not follow the one before it")
         before = layer["name"]
-        if kind == "Dense":
-            units = head.units if layer is last else settings["units"]
-            yield _dense(settings, weights, _group("dense", seen), (width, units))
-            width = units
-        elif kind == "BatchNormalization":
-            group = _group("batch_normalization", seen)
-            four = [weights.take(group, number, (width,)) for number in range(4)]
-            yield normalise(four[0], four[1], four[2], four[3], float(settings["epsilon"]))
-        elif kind not in ("Activation", "Dropout"):
-            raise ValueError(f"layer {layer['name']!r} is a {kind}, which has no place there")
-        if kind in ("Dense", "Activation"):
-            yield Activate(settings["activation"])
-        seen[kind] += 1
-
-
-def _dense(settings: dict[str, Any], weights: Weights, group: str, shape: tuple[int, int]) -> Dense:
-    if settings["units"] != shape[1]:
-        raise ValueError(f"it has {settings['units']} outputs, not {shape[1]}")
-    kernel = weights.take(group, 0, shape)
-    return Dense(kernel, weights.take(group, 1, shape[1:]) if settings["use_bias"] else None)
-
-
-_COUNTED = {"dense": "Dense", "batch_normalization": "BatchNormalization"}
-
-
-def _group(name: str, seen: Counter[str]) -> str:
-    """Return where Keras keeps the weights of the next layer of a kind: ``layers/dense``, ``layers/dense_1``, ..."""
-    number = seen[_COUNTED[name]]
-    return f"layers/{name}_{number}" if number else f"layers/{name}"
+        reader.read(layer["name"], layer["class_name"], layer["config"])
+    return PlainNetwork(tuple(reader.steps), chunk_rows(reader.widest))
 
 
 def _history(layer: dict[str, Any]) -> str:

@@ -13,6 +13,9 @@ import numpy as np
 CHUNK_ROWS = 4096
 """Rows of one step: their activations stay in the cache."""
 
+CHUNK_NUMBERS = 2**22
+"""The most numbers that the rows of one step become on their way through a convolution."""
+
 Step = Callable[[np.ndarray], np.ndarray]
 
 
@@ -84,17 +87,19 @@ class PlainNetwork:
 
     Attributes:
         steps: from inputs to outputs.
+        chunk_rows: rows that are computed at once, at least 1.
     """
 
     steps: Sequence[Step]
+    chunk_rows: int = CHUNK_ROWS
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """Return (n_rows, n_units) float32 outputs for (n_rows, n_inputs) float32 inputs; at least one row."""
         parts = []
         # Infinity on the way, as in exp of a large sum, ends as the limit that Keras gives too.
         with np.errstate(over="ignore", invalid="ignore"):
-            for first in range(0, len(inputs), CHUNK_ROWS):
-                values = inputs[first : first + CHUNK_ROWS]
+            for first in range(0, len(inputs), self.chunk_rows):
+                values = inputs[first : first + self.chunk_rows]
                 for step in self.steps:
                     values = step(values)
                 parts.append(values)
@@ -114,6 +119,15 @@ class Activate:
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """Return (n_rows, n_units)."""
         return ACTIVATIONS[self.name](inputs)
+
+
+def chunk_rows(widest: int) -> int:
+    """Return how many rows are computed at once.
+
+    Args:
+        widest: the most numbers that a row becomes in a convolution; 0 where there is none.
+    """
+    return min(max(CHUNK_NUMBERS // widest, 1), CHUNK_ROWS) if widest else CHUNK_ROWS
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

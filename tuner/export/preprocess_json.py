@@ -26,7 +26,7 @@ from tuner.data.encoders import (
     OrdinalBlock,
 )
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
-from tuner.data.scalers import RobustClipScaler, Unscaled
+from tuner.data.scalers import AsOneColumn, RobustClipScaler, Unscaled
 from tuner.data.target_scaling import TARGET_FORMS, form_of
 
 Numbers = Annotated[list[float], Field(max_length=10_000_000)]
@@ -48,6 +48,7 @@ class PlanPart(Part):
     missing_categorical: str
     indicator: bool
     cyclic: bool = True
+    as_one: bool = False
 
 
 class GrowingPart(Part):
@@ -121,7 +122,9 @@ def to_file(preprocessor: Preprocessor, target_scaler: TargetScaler | None) -> P
     scaler = None
     if preprocessor.scaler_ is not None:
         _, names = SCALER_STATE[plan.numeric]
-        scaler = {name: getattr(preprocessor.scaler_, name).tolist() for name in names}
+        fitted = preprocessor.scaler_
+        fitted = fitted.scaler if isinstance(fitted, AsOneColumn) else fitted
+        scaler = {name: getattr(fitted, name).tolist() for name in names}
     return PreprocessFile(
         plan=PlanPart(
             numeric=plan.numeric,
@@ -131,6 +134,7 @@ def to_file(preprocessor: Preprocessor, target_scaler: TargetScaler | None) -> P
             missing_categorical=plan.missing_categorical,
             indicator=plan.indicator,
             cyclic=plan.cyclic,
+            as_one=plan.as_one,
         ),
         blocks=[_learned(block) for block in (*preprocessor.scaled_, *preprocessor.unscaled_)],
         scaler=scaler,
@@ -281,6 +285,8 @@ def _scaler(file: PreprocessFile, n_scaled: int) -> Any:
     make, names = SCALER_STATE[file.plan.numeric]
     if set(file.scaler) != set(names):
         raise ValueError(f"scaler: holds {', '.join(file.scaler) or 'nothing'}, needs {', '.join(names)}")
+    if file.plan.as_one:
+        n_scaled = 1
     scaler = make()
     n_quantiles = len(file.scaler.get("references_", ()))
     for name in names:
@@ -289,7 +295,7 @@ def _scaler(file: PreprocessFile, n_scaled: int) -> Any:
     if n_quantiles:
         scaler.n_quantiles_ = n_quantiles
     scaler.n_features_in_ = n_scaled
-    return scaler
+    return AsOneColumn(scaler) if file.plan.as_one else scaler
 
 
 def _target_scaler(part: TargetPart | None) -> TargetScaler | None:

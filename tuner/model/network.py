@@ -1,12 +1,16 @@
 """The plan of a network: params in, layers and settings out."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 from tuner.errors import TunerError, nearest
 from tuner.model.augment import NO_AUGMENT, Augment
+from tuner.model.cnn import Block, Image, entering, plan_blocks
+from tuner.model.cnn_parameters import PARAMETERS as CNN_PARAMETERS
 from tuner.model.embeddings import Embedding, plan_embeddings
 from tuner.model.heads import Head
 from tuner.model.mlp_parameters import AFTER, BEFORE, PARAMETERS
@@ -102,6 +106,8 @@ class Network:
         augment: how training batches are varied.
         own: what a function of the user's builds it from; there are then no layers, and no penalties but its own.
         embeddings: tables of the last inputs, which are codes; trained with the rest, without penalties.
+        blocks: the convolutions before the hidden layers; none for a multi-layer perceptron.
+        image: the size of the image that a row of inputs is, in C order; None where there are no blocks.
     """
 
     layers: tuple[Layer, ...]
@@ -115,6 +121,8 @@ class Network:
     augment: Augment = NO_AUGMENT
     own: OwnModel | None = None
     embeddings: tuple[Embedding, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    image: Image | None = None
 
     def width(self, n_inputs: int) -> int:
         """Return how many numbers enter the first layer, of ``n_inputs`` inputs with their codes."""
@@ -144,6 +152,23 @@ def plan_network(params: Params) -> Network:
         TunerError: an unknown parameter, a value outside its domain, or values that do not go together.
     """
     _check(params, PARAMETERS)
+    return _plan(params)
+
+
+def plan_cnn(params: Params) -> Network:
+    """Return the convolutional network that a trial's parameters describe, but for the size of its images.
+
+    Blocks have the common ``activation``, ``initializer`` and ``batch_norm``; the rest is as in ``plan_network``.
+
+    Raises:
+        TunerError: as ``plan_network``.
+    """
+    _check(params, CNN_PARAMETERS)
+    value = partial(_value, params, parameters=CNN_PARAMETERS)
+    return replace(_plan(params), blocks=plan_blocks(value, _place(_value(params, "batch_norm"))))
+
+
+def _plan(params: Params) -> Network:
     depth = int(_value(params, "layers"))
     layers = tuple(
         Layer(
@@ -219,12 +244,40 @@ def count_parameters(network: Network, n_inputs: int, head: Head) -> int:
         n_inputs: columns of the inputs, codes among them.
         head: the end of the network.
     """
-    total, width = sum(table.rows * table.size for table in network.embeddings), network.width(n_inputs)
+    total = sum(table.rows * table.size for table in network.embeddings)
+    for kernel in kernels(network, n_inputs, head):
+        vectors = [role for role in WEIGHTS[kernel.batch_norm] if role not in (*MOVING, "kernel")]
+        total += math.prod(kernel.shape) + len(vectors) * kernel.shape[-1]
+    return total
+
+
+class Kernel(NamedTuple):
+    """A kernel of a network.
+
+    Attributes:
+        shape: (n_inputs, n_units) of a dense layer, (height, width, n_maps, n_filters) of a convolution.
+        batch_norm: where its layer is normalised; None for nowhere.
+        initializer: a name in ``INITIALIZERS``.
+    """
+
+    shape: tuple[int, ...]
+    batch_norm: str | None
+    initializer: str
+
+
+def kernels(network: Network, n_inputs: int, head: Head) -> Iterator[Kernel]:
+    """Yield a network's kernels from the inputs on; see ``count_parameters``."""
+    width = network.width(n_inputs)
+    if network.image is not None:
+        sizes = list(entering(network.blocks, network.image))
+        for block, (*_, maps) in zip(network.blocks, sizes[:-1], strict=True):
+            shape = (block.kernel_size, block.kernel_size, maps, block.filters)
+            yield Kernel(shape, block.batch_norm, block.initializer)
+        width = math.prod(sizes[-1])
     for layer in network.layers:
-        vectors = [role for role in WEIGHTS[layer.batch_norm] if role not in (*MOVING, "kernel")]
-        total += (width + len(vectors)) * layer.units
+        yield Kernel((width, layer.units), layer.batch_norm, layer.initializer)
         width = layer.units
-    return total + (width + 1) * head.units
+    yield Kernel((width, head.units), None, network.initializer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +293,13 @@ class Model:
     plan: Callable[[Params], Network]
 
 
-MODELS: Mapping[str, Model] = MappingProxyType({"mlp": Model(PARAMETERS, plan_network)})
+MODELS: Mapping[str, Model] = MappingProxyType(
+    {"mlp": Model(PARAMETERS, plan_network), "cnn": Model(CNN_PARAMETERS, plan_cnn)}
+)
 """What ``training.model`` may name."""
+
+IMAGE_MODELS = frozenset({"cnn"})
+"""Those that read a row as an image."""
 
 
 def _place(batch_norm: ParamValue) -> str | None:
@@ -273,7 +331,12 @@ def _check(params: Params, parameters: Mapping[str, Parameter]) -> None:
         raise TunerError("\n".join(problems))
 
 
-def _value(params: Params, name: str, layer: int | None = None) -> ParamValue:
-    default = PARAMETERS[name].default
+def _value(
+    params: Params,
+    name: str,
+    layer: int | None = None,
+    parameters: Mapping[str, Parameter] = PARAMETERS,
+) -> ParamValue:
+    default = parameters[name].default
     assert default is not None, f"{name} has no default of its own"
     return params.get(f"{name}.{layer}", params.get(name, default))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tuner.model.augment import Augment
 from tuner.records import ParamValue, State, TrialResult
 from tuner.report import charts_search, charts_space
 from tuner.report.collect import Report
@@ -9,6 +10,7 @@ from tuner.report.document import Block, Callout, Note, Paragraph, Section, Tabl
 from tuner.report.importance import FEWEST
 from tuner.report.wording import bounds, counted, duration, listed, number, param, sentence, spread_of
 from tuner.space.ranges import ChoiceParam, Constant, Param
+from tuner.space.space import counter
 from tuner.trial import Problem
 
 MOST_OPTIONS = 12
@@ -195,6 +197,23 @@ def _refinements(problem: Problem) -> Iterator[str]:
         yield f"batches with noise of {param(augment.noise)}"
     if augment.mixup:
         yield f"batches with mixup of {param(augment.mixup)}"
+    if augment.of_images:
+        yield f"images of each batch varied ({', '.join(_varied(augment))})"
+
+
+def _varied(augment: Augment) -> Iterator[str]:
+    if augment.flip != "none":
+        yield {"horizontal": "left and right", "vertical": "upside down"}.get(
+            augment.flip, "both ways"
+        ) + " mirrored"
+    if augment.shift:
+        yield f"moved by up to {counted(augment.shift, 'pixel')}"
+    if augment.rotate:
+        yield f"turned by up to {param(augment.rotate)} degrees"
+    if augment.zoom:
+        yield f"zoomed by up to {param(augment.zoom)}"
+    if augment.contrast:
+        yield f"contrast changed by up to {param(augment.contrast)}"
 
 
 def _param_row(name: str, spec: Param) -> tuple[str, str, str, str, str]:
@@ -208,7 +227,8 @@ def _param_row(name: str, spec: Param) -> tuple[str, str, str, str, str]:
         values += ", logarithmic" if spec.log else ""
         values += f", step {param(spec.step)}" if spec.step not in (None, 1) else ""
     exists = [f"{parent} is {' or '.join(map(param, allowed))}" for parent, allowed in spec.when.items()]
-    exists = ["a value for each layer"] * spec.per_layer + exists
+    each = counter(name).removesuffix("s")
+    exists = [f"a value for each {each}"] * spec.per_layer + exists
     return name, kind, values, "; ".join(exists), param(spec.usual)
 
 

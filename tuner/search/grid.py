@@ -12,7 +12,7 @@ from functools import cached_property
 from tuner.records import Params, ParamValue, key_of
 from tuner.seeds import derive
 from tuner.space.ranges import Constant, Param
-from tuner.space.space import LAYERS, SearchSpace, stem
+from tuner.space.space import BLOCKS, LAYERS, SearchSpace, stem
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Places this share of the grid apart, counted round and round, spread evenly however many are taken."""
@@ -131,7 +131,11 @@ class Grid:
     @cached_property
     def _blocks(self) -> tuple[_Block, ...]:
         """Go through the parameters that others depend on, as an odometer does."""
-        parents = {LAYERS, *(stem(parent) for param in self._space.params.values() for parent in param.when)}
+        parents = {
+            BLOCKS,
+            LAYERS,
+            *(stem(parent) for param in self._space.params.values() for parent in param.when),
+        }
         blocks: list[_Block] = []
         digits: dict[str, int] = {}
         first = 0

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from tuner.records import Params, ParamValue
 from tuner.seeds import generator
 from tuner.space.ranges import Constant, IntParam, Param
-from tuner.space.space import LAYERS, SearchSpace
+from tuner.space.space import SearchSpace, counter
 
 
 class Sobol:
@@ -72,10 +72,10 @@ def value_at(param: Param, share: float) -> ParamValue:
 
 def _names(space: SearchSpace) -> Iterator[str]:
     """Yield the names of all parameters that some configuration has."""
-    layers = space.params.get(LAYERS)
-    most = int(layers.largest) if layers is not None else 0
     for name, param in space.params.items():
         if param.per_layer:
+            layers = space.params.get(counter(name))
+            most = int(layers.largest) if layers is not None else 0
             yield from (f"{name}.{number}" for number in range(most))
         elif not isinstance(param, Constant):
             yield name

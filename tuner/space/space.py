@@ -15,9 +15,13 @@ from tuner.space.ranges import FloatParam, Param, Trial, same
 
 LAYERS = "layers"
 """The parameter that says how many layers a network has, and so how often a per-layer parameter exists."""
+BLOCKS = "blocks"
+"""The parameter that says how many convolutional blocks a network has."""
+PER_BLOCK = frozenset({"filters", "kernel_size", "block_dropout"})
+"""The parameters that exist once a block rather than once a layer; all said here of layers holds for blocks."""
 MOST_LAYERS = 100
 """A network that is deeper is a slip of the finger, and each layer is a parameter to sample."""
-SIZES = (LAYERS, "neurons")
+SIZES = (BLOCKS, "filters", LAYERS, "neurons")
 """The parameters that make a network small or large."""
 
 
@@ -122,8 +126,9 @@ class SearchSpace:
 
     def _absence(self, name: str, whole: Mapping[str, ParamValue]) -> str:
         """Return why a parameter is not in a configuration."""
-        if stem(name) != name and layer(name) >= int(whole[LAYERS]):
-            return f"{LAYERS} is {whole[LAYERS]}, and the first layer is 0"
+        number = counter(name)
+        if stem(name) != name and layer(name) >= int(whole[number]):
+            return f"{number} is {whole[number]}, and the first {number.removesuffix('s')} is 0"
         for parent, allowed in self.parents(name):
             wanted = " or ".join(shown(value) for value in allowed)
             if parent not in whole:
@@ -143,8 +148,8 @@ class SearchSpace:
                 return
             seen.add(name)
             if stem(name) != name:
-                visit(LAYERS)
-                if layer(name) >= int(values[LAYERS]):
+                visit(counter(name))
+                if layer(name) >= int(values[counter(name)]):
                     return
             conditions = list(self.parents(name))
             for parent, _ in conditions:
@@ -157,8 +162,8 @@ class SearchSpace:
 
         for name, param in self.params.items():
             if param.per_layer:
-                visit(LAYERS)
-                for number in range(int(values[LAYERS])):
+                visit(counter(name))
+                for number in range(int(values[counter(name)])):
                     visit(f"{name}.{number}")
             else:
                 visit(name)
@@ -171,6 +176,11 @@ def stem(name: str) -> str:
     return match[1] if match else name
 
 
+def counter(name: str) -> str:
+    """Return the parameter that says how often a per-layer parameter exists: ``blocks`` for ``filters``."""
+    return BLOCKS if stem(name) in PER_BLOCK else LAYERS
+
+
 def layer(name: str) -> int:
     """Return the layer that a name ends with: 1 for ``neurons.1``."""
     return int(name.rpartition(".")[2])
@@ -178,11 +188,11 @@ def layer(name: str) -> int:
 
 def always_there(space: SearchSpace) -> list[str]:
     """Return the names of the parameters that every configuration has, constants included."""
-    layers = space.params.get(LAYERS)
-    fewest = int(layers.smallest) if layers is not None else 0
     names = []
     for name, param in space.params.items():
         if not param.when:
+            layers = space.params.get(counter(name))
+            fewest = int(layers.smallest) if layers is not None else 0
             layered = [f"{name}.{number}" for number in range(fewest)] if param.per_layer else [name]
             names += [each for each in layered if stem(each) == each or layer(each) < fewest]
     written = {name: each for name in names if (each := space.parameter(name)) is not None}
@@ -198,7 +208,7 @@ def circle_from(space: SearchSpace, name: str, above: tuple[str, ...], done: set
     done.add(name)
     parents = [parent for parent, _ in space.parents(name)]
     if stem(name) != name:
-        parents.append(LAYERS)
+        parents.append(counter(name))
     for parent in parents:
         if circle := circle_from(space, parent, (*above, name), done):
             return circle

@@ -10,7 +10,7 @@ from typing import Any, cast
 from tuner.errors import nearest, shown
 from tuner.records import ParamValue
 from tuner.space.ranges import ChoiceParam, Constant, FloatParam, IntParam, Param, same
-from tuner.space.space import LAYERS, MOST_LAYERS, SearchSpace, circle_from, layer, stem
+from tuner.space.space import BLOCKS, LAYERS, MOST_LAYERS, SearchSpace, circle_from, counter, layer, stem
 from tuner.yaml_lines import KeyPath, YamlFile
 
 TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -145,8 +145,9 @@ class _SpaceReader:
             if key not in TYPES[kind]:
                 allowed = f"{kind} has: {', '.join(TYPES[kind])}"
                 self.tell((name, key), f"unknown key; {allowed}{nearest(key, TYPES[kind])}")
-        if raw.get("per", "layer") != "layer":
-            self.tell((name, "per"), f"{shown(raw['per'])} is not known; the one that is: layer")
+        one = counter(name).removesuffix("s")
+        if raw.get("per", one) != one:
+            self.tell((name, "per"), f"{shown(raw['per'])} is not known; the one that is: {one}")
         per_layer = "per" in raw
         if kind == "choice":
             return self._choice(name, raw, per_layer)
@@ -230,32 +231,41 @@ class _SpaceReader:
         for place, value in places:
             if (problem := self.domain.value_problem(stem(name), value)) is not None:
                 self.tell(place, problem)
-            elif name == LAYERS and isinstance(value, int) and value > MOST_LAYERS:
-                self.tell(place, f"{value} is too many; at most {MOST_LAYERS} layers")
+            elif name in (LAYERS, BLOCKS) and isinstance(value, int) and value > MOST_LAYERS:
+                self.tell(place, f"{value} is too many; at most {MOST_LAYERS} {name}")
 
     def _check_layers(self, name: str, params: Mapping[str, Any]) -> None:
         """Check that a per-layer parameter, or one of a single layer, can exist."""
         raw = params[name]
         per_layer, base = _per_layer(raw), stem(name)
+        number = counter(name)
+        one = number.removesuffix("s")
         if per_layer and base != name:
-            self.tell((name, "per"), f"'{name}' is the value of one layer already")
+            self.tell((name, "per"), f"'{name}' is the value of one {one} already")
         elif per_layer and base not in self.domain.layered and not self.domain.owned(base):
             named = ", ".join(sorted(self.domain.layered))
             self.tell(
                 (name, "per"), f"'{name}' is one value for the whole network; by layer there are: {named}"
             )
-        elif (per_layer or base != name) and LAYERS not in params:
-            self.tell((name,), f"a value for each layer needs the parameter '{LAYERS}', the number of layers")
-        elif base != name and LAYERS in self.params:
-            most = self.params[LAYERS].largest
+        elif (per_layer or base != name) and number not in params:
+            self.tell(
+                (name,), f"a value for each {one} needs the parameter '{number}', the number of {number}"
+            )
+        elif base != name and number in self.params:
+            most = self.params[number].largest
             if isinstance(most, int) and layer(name) >= most:
                 self.tell(
-                    (name,), f"does not exist in any trial: there are at most {most} layers, 0 is the first"
+                    (name,), f"does not exist in any trial: there are at most {most} {number}, 0 is the first"
                 )
-        if name == LAYERS and isinstance(raw, dict) and "when" in raw:
-            layered = [other for other, its in params.items() if stem(other) != other or _per_layer(its)]
+        if name in (LAYERS, BLOCKS) and isinstance(raw, dict) and "when" in raw:
+            layered = [
+                other
+                for other, its in params.items()
+                if counter(other) == name and (stem(other) != other or _per_layer(its))
+            ]
             if layered:
-                self.tell((name, "when"), f"not for '{LAYERS}', as {layered[0]} has a value for each layer")
+                one = name.removesuffix("s")
+                self.tell((name, "when"), f"not for '{name}', as {layered[0]} has a value for each {one}")
 
     def _read_when(self, name: str, raw: Any, params: Mapping[str, Any]) -> None:
         """Read a condition once all parameters are known, and put it into the parameter."""
@@ -280,7 +290,8 @@ class _SpaceReader:
             if parent in params:
                 return None  # It has a problem of its own.
             return f"not a parameter of this space; it has: {', '.join(params)}{nearest(parent, params)}"
-        if param.per_layer and parent in self.params and not self._layered(name):
+        alike = self._layered(name) and counter(name) == counter(parent)
+        if param.per_layer and parent in self.params and not alike:
             return f"'{parent}' has a value for each layer; name one, such as '{parent}.0'"
         if not values:
             return "an empty list; name the values that let the parameter exist"
