@@ -136,6 +136,7 @@ def load_model(folder: str | Path) -> SavedModel:
             _check_target(target_scaler, manifest)
         except (ValueError, DataError) as error:
             raise TunerError(f"{path}: {error}; the folder is damaged: export it again") from None
+        network: PlainNetwork | KerasNetwork
         if manifest.own:
             network = read_own(place / part.keras, preprocessor.n_inputs, manifest.head)
         else:
