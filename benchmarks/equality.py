@@ -18,11 +18,13 @@ import numpy as np
 from benchmarks import honesty
 from tuner import trial as one_trial
 from tuner.config.study_file import load_config
+from tuner.prepared import prepare
+from tuner.problem import Problem
 from tuner.records import Params
 from tuner.search.pruning import Bar
 from tuner.search.sampling import Sampling
 from tuner.study import open_study
-from tuner.trial import Problem, TrialTask, evaluate, prepare
+from tuner.trial import TrialTask, evaluate
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -14,9 +14,10 @@ from tuner.data.sources import Source
 from tuner.model.heads import make_head
 from tuner.model.losses import AUTO_LOSS, LossPlan
 from tuner.model.metrics import METRICS
+from tuner.problem import Problem
 from tuner.records import Params, State, TrialResult
 from tuner.search.pruning import Bar
-from tuner.trial import Problem, TrialTask, evaluate
+from tuner.trial import TrialTask, evaluate
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {

@@ -3,7 +3,7 @@ import numpy as np
 from tests.small import config_of
 from tuner.check import check_study
 from tuner.engines.base import Rows
-from tuner.trial import prepare
+from tuner.prepared import prepare
 
 SIZES = {
     "layers": {"type": "int", "low": 1, "high": 3},

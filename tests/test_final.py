@@ -21,8 +21,8 @@ from tuner.final import Trained
 from tuner.model.augment import Augment
 from tuner.model.network import plan_network
 from tuner.model.schedules import following
+from tuner.prepared import PreparedFold, prepare, prepare_rows
 from tuner.seeds import derive
-from tuner.trial import PreparedFold, prepare, prepare_rows
 
 
 def weights_of(trained: Trained, folder) -> list[list[np.ndarray]]:

@@ -17,9 +17,10 @@ from tuner.errors import DataError
 from tuner.export.folder import load_model
 from tuner.export.serving import served_model
 from tuner.final import Trained
+from tuner.prepared import parameters_of, prepare
 from tuner.records import TrialResult
 from tuner.study import Study, open_study
-from tuner.trial import TrialTask, evaluate, parameters_of, prepare
+from tuner.trial import TrialTask, evaluate
 
 N_IMAGES = 96
 STUDY = """

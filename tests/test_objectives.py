@@ -23,6 +23,7 @@ from tuner.executors.in_process import InProcess
 from tuner.growth import check_continues
 from tuner.header import make_header
 from tuner.model.goals import Bound, Goals
+from tuner.prepared import parameters_of
 from tuner.records import State, TrialResult
 from tuner.report.chart import Picture, Points
 from tuner.report.document import Table
@@ -33,7 +34,7 @@ from tuner.search.sampling import Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study, open_study
 from tuner.summary import StudySummary, read_summary
-from tuner.trial import TrialTask, evaluate, parameters_of
+from tuner.trial import TrialTask, evaluate
 from tuner.verify import verify_trial
 
 WIDE = {**SPACE, "neurons": {"type": "int", "low": 1, "high": 12, "default": 11}}

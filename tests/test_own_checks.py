@@ -24,10 +24,11 @@ from tuner.errors import StudyFileError, TunerError
 from tuner.executors.in_process import InProcess
 from tuner.export.folder import load_model
 from tuner.own_checks import check_model_runs
+from tuner.prepared import network_of, parameters_of, prepare
 from tuner.records import TrialResult
 from tuner.search.storage import StudyStore
 from tuner.study import Study, open_study
-from tuner.trial import TrialTask, evaluate, network_of, parameters_of, prepare
+from tuner.trial import TrialTask, evaluate
 
 ROOT = Path(__file__).parents[1]
 

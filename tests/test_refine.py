@@ -12,9 +12,11 @@ from tests.small import PARAMS, study_of, task_of
 from tests.test_scored_rows import with_dataset, with_rows_changed
 from tuner.data.choices import BALANCES
 from tuner.errors import StudyFileError, TunerError
+from tuner.prepared import PreparedFold, network_of, prepare, prepare_by, prepare_rows
+from tuner.problem import plan_of
 from tuner.seeds import derive
 from tuner.study import Study
-from tuner.trial import PreparedFold, evaluate, network_of, plan_of, prepare, prepare_by, prepare_rows
+from tuner.trial import evaluate
 
 REFINED: dict[str, dict[str, Any]] = {
     "k": {"select": {"k": 4}},

@@ -12,9 +12,10 @@ from tuner.data.columns import Kind
 from tuner.data.dataset import Dataset
 from tuner.engines.choice import ENGINES, make_engine
 from tuner.model.network import plan_network
+from tuner.prepared import prepare
+from tuner.problem import Problem
 from tuner.records import Params
 from tuner.study import Study
-from tuner.trial import Problem, prepare
 
 
 def with_dataset(study: Study, dataset: Dataset) -> Study:

@@ -17,10 +17,11 @@ from sklearn.metrics import (
 
 from tests.small import PARAMS, config_of, study_of, task_of
 from tuner.engines.runtime import load_tensorflow
+from tuner.prepared import prepare
 from tuner.records import Reason, State, TrialResult
 from tuner.search.pruning import Bar
 from tuner.study import Study, open_study
-from tuner.trial import evaluate, prepare
+from tuner.trial import evaluate
 
 load_tensorflow()
 import keras  # noqa: E402  (after the settings above)

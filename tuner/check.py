@@ -12,12 +12,12 @@ from tuner.export.costs import count_weights
 from tuner.growth import check_continues
 from tuner.own_checks import check_model_runs, sizes_of
 from tuner.places import experiment_name, is_tracked, tracking_place
+from tuner.prepared import network_of, prepare
 from tuner.records import Params
 from tuner.search.storage import StudyStore
 from tuner.seeds import derive
 from tuner.study import Study, check_loss_runs, open_study
 from tuner.tracking.mlflow_store import check_reachable
-from tuner.trial import network_of, prepare
 
 
 @dataclass(frozen=True, slots=True)

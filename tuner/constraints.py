@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuner.export.costs import costs_of
+from tuner.prepared import network_of, width_of
 from tuner.records import Params, ParamValue
 from tuner.search.sobol import value_at
 from tuner.seeds import generator
 from tuner.space.ranges import Constant, Param
 from tuner.space.space import SearchSpace
 from tuner.study import Study
-from tuner.trial import network_of, width_of
 
 TRIED = 200
 """Random configurations that are looked at."""

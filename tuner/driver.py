@@ -11,6 +11,8 @@ import numpy as np
 
 from tuner.errors import TunerError
 from tuner.executors.executor import Executor
+from tuner.prepared import parameters_of
+from tuner.problem import Problem, most_epochs
 from tuner.records import Glimpse, Params, State, TrialResult, key_of
 from tuner.search.pruners import BY_FOLD, Bars, BarsBySize
 from tuner.search.pruning import Told
@@ -18,7 +20,7 @@ from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.tracking.tracker import Tracker
-from tuner.trial import Problem, TrialTask, most_epochs, parameters_of
+from tuner.trial import TrialTask
 
 LOOK_S = 1.0
 """Seconds between two looks at what is heard of trials while none of them ends."""

@@ -29,21 +29,13 @@ from tuner.export.tables import finite_or_none
 from tuner.model.heads import AUTO_OUTPUT, EVEN
 from tuner.model.metrics import score
 from tuner.model.schedules import following
+from tuner.prepared import PreparedFold, network_of, prepare_rows
+from tuner.problem import Problem, most_epochs, plan_of
 from tuner.records import Member
 from tuner.search.pruning import Bar
 from tuner.seeds import derive
 from tuner.tasks import Task
-from tuner.trial import (
-    Course,
-    PreparedFold,
-    Problem,
-    TrialTask,
-    divergence,
-    most_epochs,
-    network_of,
-    plan_of,
-    prepare_rows,
-)
+from tuner.trial import Course, TrialTask, divergence
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
 """Whose versions a model's outputs depend on."""

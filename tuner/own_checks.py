@@ -7,11 +7,11 @@ from tuner.constraints import random_configurations
 from tuner.errors import StudyFileError, TunerError, nearest
 from tuner.export.try_model import Candidate, try_models
 from tuner.model.own_model import TRAINING, own_params
+from tuner.prepared import network_of, width_of
 from tuner.records import Params
 from tuner.space.ranges import IntParam
 from tuner.space.space import SIZES, stem
 from tuner.study import Study
-from tuner.trial import network_of, width_of
 
 RANDOM = 20
 """Random configurations that are tried beside the default, the smallest and the largest one."""

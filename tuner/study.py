@@ -25,11 +25,12 @@ from tuner.model.heads import AUTO_OUTPUT, EVEN, POSITIVE_OUTPUTS, Head, make_he
 from tuner.model.losses import AUTO_LOSS, LossPlan, find_loss
 from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, Metric, metrics_for
 from tuner.model.network import IMAGE_MODELS
+from tuner.prepared import prepare, prepare_by
+from tuner.problem import Problem
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
 from tuner.space.ranges import ChoiceParam, Constant
 from tuner.tasks import Task
-from tuner.trial import Problem, prepare, prepare_by
 
 VARIANCE = "preprocess.select.variance"
 """The parameter under which, when it is large, no input is left."""

@@ -24,7 +24,7 @@ from tuner.search.pruning import Bar
 
 if TYPE_CHECKING:  # pandas, which TensorFlow should not have to wait for
     from tuner.final import FinalPlan, Trained
-    from tuner.trial import Problem
+    from tuner.problem import Problem
 
 READY = "ready"
 """What a worker says once its engine is loaded; any other text says why it cannot work."""
@@ -63,7 +63,8 @@ def serve(connection: Connection, engine: str) -> None:
     """
     from tuner.engines.choice import make_engine
     from tuner.engines.runtime import missing_gpu
-    from tuner.trial import Problem, TrialTask, evaluate
+    from tuner.problem import Problem
+    from tuner.trial import TrialTask, evaluate
 
     # This module runs as a program, whose classes are not those of the module that the driver imports.
     from tuner.worker import Order

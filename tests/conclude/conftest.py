@@ -18,12 +18,13 @@ from tuner.executors.in_process import InProcess
 from tuner.final import FinalPlan, Trained
 from tuner.glimpses import Heard
 from tuner.header import make_header
+from tuner.problem import Problem
 from tuner.records import Final, Reason, State, TrialResult
 from tuner.search.sampling import Asked
 from tuner.search.storage import StudyStore
 from tuner.study import Study, open_study
 from tuner.summary import read_summary
-from tuner.trial import Problem, TrialTask
+from tuner.trial import TrialTask
 
 
 class Counting:

@@ -17,7 +17,8 @@ from tests.small import study_of, task_of
 from tuner.data.sources import read_file
 from tuner.errors import TunerError
 from tuner.export.folder import load_model
-from tuner.trial import evaluate, parameters_of
+from tuner.prepared import parameters_of
+from tuner.trial import evaluate
 
 EMBEDDED = {"preprocess": {"categorical": "embedding"}}
 

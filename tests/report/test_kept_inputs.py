@@ -4,12 +4,12 @@ import re
 
 from tests.report.recorded import record, report_of
 from tests.small import SPACE, write_table
+from tuner.prepared import prepare
 from tuner.report.html import html_page
 from tuner.report.kept_inputs import kept_inputs
 from tuner.report.markdown import markdown_text
 from tuner.report.sections_search import searched
 from tuner.report.write import make_document
-from tuner.trial import prepare
 
 
 def test_a_report_says_which_inputs_the_winner_kept_and_in_how_many_folds(tmp_path):

@@ -10,12 +10,12 @@ from tuner.export.manifest import StudyPart
 from tuner.export.tables import finite_or_none
 from tuner.final import FinalPlan, now
 from tuner.model.thresholds import choose_thresholds
+from tuner.prepared import network_of
 from tuner.records import Member, TrialResult
 from tuner.report.ensemble import greedy_ensemble
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 from tuner.summary import StudySummary, summarise
-from tuner.trial import network_of
 
 MOST_CANDIDATES = 15
 """How many of the best trials an ensemble is chosen from."""

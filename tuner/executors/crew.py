@@ -17,7 +17,8 @@ from tuner.worker import Order
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
     from tuner.final import FinalPlan, Trained
-    from tuner.trial import Problem, TrialTask
+    from tuner.problem import Problem
+    from tuner.trial import TrialTask
 
 
 class Crew:

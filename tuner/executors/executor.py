@@ -11,7 +11,8 @@ from tuner.records import TrialResult
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
     from tuner.final import FinalPlan, Trained
-    from tuner.trial import Problem, TrialTask
+    from tuner.problem import Problem
+    from tuner.trial import TrialTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from tuner.records import TrialResult
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which are imported where they are used
     from tuner.final import FinalPlan, Trained
-    from tuner.trial import Problem, TrialTask
+    from tuner.problem import Problem
+    from tuner.trial import TrialTask
 
 
 class InProcess:

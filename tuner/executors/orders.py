@@ -19,7 +19,7 @@ from tuner.worker import Order
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
     from tuner.final import FinalPlan
-    from tuner.trial import Problem
+    from tuner.problem import Problem
 
 WORTH = 3.0
 """What is ahead must take the workers that there are so many times as long as one takes to load."""

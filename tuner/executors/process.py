@@ -19,7 +19,7 @@ from tuner.worker import READY, Order
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
     from tuner.final import FinalPlan
-    from tuner.trial import Problem
+    from tuner.problem import Problem
 
 STEP = 0.1
 """Seconds between two looks at a trial's time and memory."""

@@ -30,7 +30,7 @@ from tuner.worker import Order
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
     from tuner.final import FinalPlan
-    from tuner.trial import Problem
+    from tuner.problem import Problem
 
 FAREWELL = 3.0
 """Seconds within which it is known of a lost actor whether its node is lost too."""

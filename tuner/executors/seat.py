@@ -17,7 +17,7 @@ from tuner.worker import Order
 
 if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to wait for
     from tuner.final import FinalPlan
-    from tuner.trial import Problem
+    from tuner.problem import Problem
 
 ATTEMPTS = 3
 """How many workers in a row may be lost while they load before the seat is given up."""

@@ -3,10 +3,11 @@
 from tuner.errors import TunerError
 from tuner.executors.machine import usable_cores
 from tuner.init.budget import Pace, Paces
+from tuner.prepared import prepare
 from tuner.records import Params, Reason, TrialResult
 from tuner.search.pruning import Bar
 from tuner.study import Study
-from tuner.trial import TrialTask, evaluate, prepare
+from tuner.trial import TrialTask, evaluate
 
 EPOCHS = 16
 """Epochs of the second training; a few of them may run as one call of a program."""

@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import replace
 
 from tuner.data.preprocess import Preprocessor
+from tuner.prepared import prepare_by
+from tuner.problem import plan_of
 from tuner.report.collect import Report
 from tuner.report.document import Note, Section, Table
-from tuner.trial import plan_of, prepare_by
 
 SHOWN_ROWS = 30
 """A longer table is shown on demand."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tuner.model.augment import Augment
+from tuner.problem import Problem
 from tuner.records import ParamValue, State, TrialResult
 from tuner.report import charts_search, charts_space
 from tuner.report.collect import Report
@@ -11,7 +12,6 @@ from tuner.report.importance import FEWEST
 from tuner.report.wording import bounds, counted, duration, listed, number, param, sentence, spread_of
 from tuner.space.ranges import ChoiceParam, Constant, Param
 from tuner.space.space import counter
-from tuner.trial import Problem
 
 MOST_OPTIONS = 12
 
