@@ -53,7 +53,15 @@ def test_the_reference_names_every_parameter_of_a_network_and_all_that_it_may_be
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "docs/study-file.md", "docs/review.md", "docs/honesty.md", "docs/python.md", "docs/scale-out.md"]
+    "file",
+    [
+        "README.md",
+        "docs/study-file.md",
+        "docs/review.md",
+        "docs/honesty.md",
+        "docs/python.md",
+        "docs/scale-out.md",
+    ],
 )
 def test_every_file_that_a_document_links_to_is_there(file):
     text = (ROOT / file).read_text(encoding="utf-8")
