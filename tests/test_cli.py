@@ -1,9 +1,9 @@
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -225,22 +225,23 @@ print(f"\\nCODE {code} HEAVY {sorted(heavy)}")
 )
 def test_help_and_a_mistake_in_a_study_file_load_nothing_heavy_and_answer_quickly(tmp_path, arguments, code):
     write_study(tmp_path, name="bad", objective="acuracy").rename(tmp_path / "bad.yaml")
-    took = []
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", FRESH % (HEAVY,), *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        took.append(time.perf_counter() - started)
-        assert done.stdout.endswith(f"\nCODE {code} HEAVY []\n"), done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        if took[-1] < 0.5:
-            break
-    assert min(took) < 2  # 0.5 on an idle machine
+    before = children_seconds()
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH % (HEAVY,), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith(f"\nCODE {code} HEAVY []\n"), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert children_seconds() - before < 1.5  # 0.5 on an idle machine
+
+
+def children_seconds() -> float:
+    """Return the processor's seconds that ended child processes have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_check_refuses_what_run_would_refuse(ran, tmp_path):

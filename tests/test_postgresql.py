@@ -11,15 +11,29 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from tests.command import start_tune, tune
-from tests.small import write_study
-from tests.test_interrupted import LONG, STATUS, read_until, trials_of
+from tests.command import read_until, start_tune, tune
+from tests.small import SPACE, write_study
 from tests.tracking.test_mlflow_server import mlflow_server
-from tests.tracking.tracked import free_port, history, runs
+from tests.tracking.tracked import STATUS, free_port, history, runs
 from tuner.tracking.mlflow_store import sqlite_uri
 
 N_TRIALS = 6
-STUDY: dict[str, Any] = {**LONG, "search": {**LONG["search"], "trials": N_TRIALS}}
+STUDY: dict[str, Any] = {
+    "search_space": {
+        **SPACE,
+        "neurons": {"type": "int", "low": 2, "high": 64, "log": True, "per": "layer"},
+        "learning_rate": {"type": "choice", "options": [0.03, 0.01, 1e-5, 1e30]},
+    },
+    "objective": "log_loss",
+    "training": {"epochs": 300, "early_stopping": "none"},
+    "search": {"trials": N_TRIALS, "window": 2, "pruner": "halving", "first": [{"learning_rate": 1e30}]},
+}
+
+
+def trials_of(path: Path) -> list[dict[str, Any]]:
+    """Return the table of trials of a study, without their seconds."""
+    trials = json.loads(tune("show", path, "--json").out)["trials"]
+    return [{**trial, "seconds": None} for trial in trials]
 
 
 def written(folder: Path, storage: str, **keys: Any) -> Path:

@@ -16,6 +16,7 @@ import pytest
 from tests.cluster import descendants, ray_cluster
 from tests.command import read_until, start_tune, tune
 from tests.small import write_study
+from tests.tracking.tracked import STATUS
 from tuner.tracking.mlflow_store import connect, sqlite_uri
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,6 @@ STUDY: dict[str, Any] = {
     "training": {"epochs": 60, "early_stopping": {"patience": 8}},
     "search": {"trials": N_TRIALS, "window": 4, "pruner": "halving", "first": [{"learning_rate": 1e30}]},
 }
-STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
 def table(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from tuner.search.sampling import constraint_notes
 from tuner.search.trial_rows import end_trial, insert_trial
 
 SAMPLED = {"rate": 0.003, "layers": 2, "optimizer": "adam", "norm": True}
@@ -80,9 +81,12 @@ def test_optuna_reads_a_running_trial_as_if_it_had_written_it(both):
 def test_optuna_reads_an_ended_trial_as_if_it_had_written_it(both, state, values):
     theirs, ours = add(both, 0)
     both.storage.set_trial_user_attr(theirs, "result", {"a": [1, None]})
+    for name, excess in constraint_notes({"parameters": 0.25}).items():
+        both.storage.set_trial_system_attr(theirs, name, excess)
     both.storage.set_trial_state_values(theirs, state, values or None)
+    notes = constraint_notes({"parameters": 0.25})
     with both.storage.engine.begin() as connection:
-        end_trial(connection, ours, state, values, {"result": {"a": [1, None]}})
+        end_trial(connection, ours, state, values, {"result": {"a": [1, None]}}, notes)
     (their_trial,), (our_trial,) = both.trials()
     assert without_ids(our_trial) == without_ids(their_trial)
 
@@ -91,14 +95,14 @@ def test_a_record_that_a_crash_left_half_written_is_replaced(both):
     _, ours = add(both, 0)
     both.storage.set_trial_user_attr(ours, "result", {"of": "the first time"})
     with both.storage.engine.begin() as connection:
-        end_trial(connection, ours, TrialState.COMPLETE, (1.0,), {"result": {"of": "the second time"}})
+        end_trial(connection, ours, TrialState.COMPLETE, (1.0,), {"result": {"of": "the second time"}}, {})
     assert both.trials()[1][0].user_attrs["result"] == {"of": "the second time"}
 
 
 def test_a_trial_ends_once(both):
     _, ours = add(both, 0)
     with both.storage.engine.begin() as connection:
-        end_trial(connection, ours, TrialState.COMPLETE, (1.0,), {})
+        end_trial(connection, ours, TrialState.COMPLETE, (1.0,), {}, {})
     with pytest.raises(RuntimeError, match="ended already"), both.storage.engine.begin() as connection:
-        end_trial(connection, ours, TrialState.FAIL, (), {"result": {}})
+        end_trial(connection, ours, TrialState.FAIL, (), {"result": {}}, {})
     assert both.trials()[1][0].state is TrialState.COMPLETE

@@ -32,6 +32,9 @@ DATA = DataCard(
 OUTCOME = Outcome({"best_score": 0.9, "trials": 1.0}, (0,), {"layers": 2, "l2": 1e-5}, "It went well.")
 NOTHING = Outcome({})
 
+STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+"""How MLflow calls the states of trials."""
+
 
 def card(study: str = "3f2a", experiment: str = "iris", **params: str) -> StudyCard:
     return StudyCard(
