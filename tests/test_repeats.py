@@ -177,10 +177,12 @@ def test_a_study_ended_by_ctrl_c_leaves_no_worker_and_goes_on_to_the_same_table(
     path = write_study(begin("ctrl_c"), **STUDY)
     with start_tune("run", path, "--workers", 1) as process:
         said = read_until(process, "trial 2 ")
+        workers = children(process.pid)
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)  # so that the study does not end meanwhile
         second = tune("run", path)
         assert second.code == 2
         assert f"is being run by process {process.pid} on {socket.gethostname()} since 20" in second.err
-        workers = children(process.pid)
         process.send_signal(signal.SIGINT)
         said += process.stdout.read()
     assert process.returncode == 130, said
