@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.honesty import Outcome, page
 from tuner.config.sections import StudySections
+from tuner.config.sentences import section_at
 from tuner.config.study_file import load_config
 from tuner.model.network import MODELS
 from tuner.model.schedules import SCHEDULES
@@ -63,6 +64,7 @@ def test_the_reference_names_every_parameter_of_a_network_and_all_that_it_may_be
         "docs/honesty.md",
         "docs/python.md",
         "docs/scale-out.md",
+        "docs/course.md",
     ],
 )
 def test_every_file_that_a_document_links_to_is_there(file):
@@ -95,3 +97,20 @@ def test_the_table_of_honesty_is_that_of_the_recorded_studies():
     document = (ROOT / "docs/honesty.md").read_text(encoding="utf-8")
     assert table in document
     assert len(recorded) >= 20
+
+
+def test_every_row_of_the_course_names_keys_that_there_are_and_a_test_that_is_there():
+    text = (ROOT / "docs/course.md").read_text(encoding="utf-8")
+    rows = [cells for line in text.splitlines() if len(cells := line.split(" | ")) == 4 and "`" in line]
+    assert len(rows) > 30
+    keys = {key for section in StudySections.model_fields for key in keys_of(section)}
+    for _, named, _, test in rows:
+        assert (ROOT / test.strip(" |`")).is_file(), test
+        for key in re.findall(r"`([^`]+)`", named):
+            assert key in keys | {"embedding_scale"} | MODELS["mlp"].parameters.keys(), key
+
+
+def keys_of(section: str) -> set[str]:
+    """Return a section's key, and those inside it."""
+    inside = section_at(StudySections, (section,))
+    return {section, *(f"{section}.{key}" for key in (inside.model_fields if inside else ()))}
