@@ -115,8 +115,8 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
     "not YAML": ("test: 0", "test: [0", ["s.yaml:"]),
     "later work": (
         "test: 0",
-        "test: 0\npreprocess: {augment: {images: 3}}",
-        ["s.yaml:6: preprocess.augment: 'images' is not available in this version", "it has: noise, mixup"],
+        "test: 0\ntraining: {backend: torch}",
+        ["s.yaml:6: training.backend: 'torch' is not available in this version", "it has: tensorflow"],
     ),
     "bounds that no network keeps": (
         "test: 0",

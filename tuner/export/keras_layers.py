@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tuner.export.plain_images import AsImages, Convolve, flat, pool_average, pool_max
-from tuner.export.plain_network import Activate, Dense, LookUp, Step, normalise
+from tuner.export.plain_network import ACTIVATIONS, Activate, Dense, LookUp, Step, normalise
 from tuner.export.weights import Weights
 from tuner.model.cnn import POOLED
 
@@ -77,6 +77,8 @@ class LayerReader:
         return self.weights.take(group, 1, shape[-1:]) if settings["use_bias"] else None
 
     def _activation(self, kind: str, settings: dict[str, Any]) -> None:
+        if settings["activation"] not in ACTIVATIONS:
+            raise ValueError(f"activation {settings['activation']!r} is not one of a network of tuner")
         self.steps.append(Activate(settings["activation"]))
 
     def _normalisation(self, kind: str, settings: dict[str, Any]) -> None:
