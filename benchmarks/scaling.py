@@ -48,7 +48,7 @@ def main() -> None:
 
 def run(*, quick: bool) -> dict[str, Any]:
     """Return everything that was measured, as JSON values."""
-    n_paced, n_driven, sizes = (4, 40, (50, 100)) if quick else (30, 1000, (2500, 5000, 10_000))
+    n_paced, n_driven, sizes = (4, 40, (50, 100)) if quick else (60, 1000, (2500, 5000, 10_000))
     began = time.perf_counter()
     results: dict[str, Any] = {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
