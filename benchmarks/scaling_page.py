@@ -42,8 +42,8 @@ def _paces(paces: list[dict[str, Any]]) -> str:
     ]
     speedup = paces[-1]["a_minute"] / paces[0]["a_minute"]
     text = (
-        f"digits, {paces[0]['trials']} trials of `search_spaces/mlp.yaml`, 5 folds, 60 epochs, with MLflow. A "
-        "further worker starts once the first has worked for as long as it took to load, so the pace is that of the "
+        f"digits, {paces[0]['trials']} trials of `search_spaces/mlp.yaml`, 5 folds, 60 epochs, with MLflow. All "
+        "workers start at once; the pace is that of the "
         "second half."
     )
     table = _table(["workers", "trials a minute, second half", "wall seconds, all"], rows)
