@@ -2,18 +2,23 @@
 
 from typing import Any
 
+from benchmarks.page_parts import as_table, facts_table, when
+
 
 def as_markdown(results: dict[str, Any]) -> str:
     """Return the page for what ``benchmarks.bench.run`` returns."""
-    parts = ["# Benchmarks", _when(results)]
+    parts = ["# Benchmarks", when(results, "a few epochs and trials")]
     if results["cases"]:
         parts += ["## Seconds a trial", _RATIOS_ABOUT, _ratios(results["cases"])]
         parts += ["## The same thing was trained: scores", _SCORES_ABOUT, _scores(results["cases"])]
         parts += ["## How near the arithmetic floor", _floor_about(results), _floors(results["cases"])]
     if results["study"] is not None:
         parts += ["## A whole study", _study(results["study"])]
-    parts += ["## Commands", _facts({name: f"`{command}`" for name, command in results["commands"].items()})]
-    parts += ["## Versions and machine", _facts({**results["versions"], **results["machine"]})]
+    parts += [
+        "## Commands",
+        facts_table({name: f"`{command}`" for name, command in results["commands"].items()}),
+    ]
+    parts += ["## Versions and machine", facts_table({**results["versions"], **results["machine"]})]
     return "\n\n".join(parts) + "\n"
 
 
@@ -29,19 +34,6 @@ _SCORES_ABOUT = (
     "Mean over folds of each trial, then mean (smallest to largest) over trials, which differ in their seeds. "
     "*Cores* is processor time over wall time."
 )
-
-
-_QUIET = 0.5  # load average of a machine that does nothing else
-
-
-def _when(results: dict[str, Any]) -> str:
-    text = f"{results['date']}, `{results['command']}`, {results['seconds'] / 60:.0f} minutes."
-    if results["quick"]:
-        text += " **A quick run, with a few epochs and trials: its figures say only that everything runs.**"
-    load = float(results["machine"]["load at the start"])
-    if load > _QUIET:
-        text += f" **The machine was busy with something else (load {load:.1f}): times are too long.**"
-    return text
 
 
 def _ratios(cases: list[dict[str, Any]]) -> str:
@@ -69,7 +61,7 @@ def _ratios(cases: list[dict[str, Any]]) -> str:
         "met",
         "ratio, Keras",
     ]
-    return _table(head, rows)
+    return as_table(head, rows)
 
 
 def _scores(cases: list[dict[str, Any]]) -> str:
@@ -83,7 +75,7 @@ def _scores(cases: list[dict[str, Any]]) -> str:
         for case in cases
     ]
     head = ["case", "metric", "stacked", "Keras", "usual", "cores: stacked", "Keras", "usual"]
-    return _table(head, rows)
+    return as_table(head, rows)
 
 
 def _floor_about(results: dict[str, Any]) -> str:
@@ -110,7 +102,7 @@ def _floors(cases: list[dict[str, Any]]) -> str:
         ]
         for case in cases
     ]
-    return _table(["case", "inputs", "GFLOP", "floor, s", "on all threads, s", "stacked, s", "share"], rows)
+    return as_table(["case", "inputs", "GFLOP", "floor, s", "on all threads, s", "stacked, s", "share"], rows)
 
 
 def _study(study: dict[str, Any]) -> str:
@@ -141,7 +133,7 @@ def _study(study: dict[str, Any]) -> str:
     ]
     head = ["`tune run`, s", "of it trials, s", "usual, s", "a trial, s", "ratio", "target", "met"]
     text += " Scores are means over the trials that both ran, ours at each trial's best epoch, the usual at its last."
-    return text + "\n\n" + _table([*head, "score, ours", "score, usual"], [row])
+    return text + "\n\n" + as_table([*head, "score, ours", "score, usual"], [row])
 
 
 def _verdict(measured: dict[str, Any]) -> tuple[str, str]:
@@ -154,12 +146,3 @@ def _seconds(side: dict[str, float]) -> str:
 
 def _score(side: dict[str, float]) -> str:
     return f"{side['score']:.4f} ({side['score_min']:.4f} to {side['score_max']:.4f})"
-
-
-def _facts(facts: dict[str, str]) -> str:
-    return _table(["what", "which"], [[name, value] for name, value in facts.items()])
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks.page_parts import as_table, facts_table, when
+
 SPEEDUP = 1.7
 """What the pace of two workers should at least be, over that of one, on two cores."""
 
@@ -11,29 +13,17 @@ OVERHEAD_MS = 150.0
 PAGE_MB, REPORT_SECONDS = 15.0, 60.0
 """What a report on 10,000 trials should at most be, and take."""
 
-_QUIET = 0.5  # load average of a machine that does nothing else
-
 
 def as_markdown(results: dict[str, Any]) -> str:
     """Return the page for what ``benchmarks.scaling.run`` returns."""
-    parts = ["# Workers and driver", _when(results)]
+    parts = ["# Workers and driver", when(results, "a few trials")]
     parts += ["## Workers", _paces(results["paces"])]
     parts += ["## What the driver takes a trial", _drivers(results["drivers"], results["samplers"])]
     parts += ["## Thousands of trials", _many(results["many"])]
     if results["ray"] is not None:
         parts += ["## Ray", _executors(results["ray"])]
-    parts += ["## Versions and machine", _facts({**results["versions"], **results["machine"]})]
+    parts += ["## Versions and machine", facts_table({**results["versions"], **results["machine"]})]
     return "\n\n".join(parts) + "\n"
-
-
-def _when(results: dict[str, Any]) -> str:
-    text = f"{results['date']}, `{results['command']}`, {results['seconds'] / 60:.1f} minutes."
-    if results["quick"]:
-        text += " **A quick run, with a few trials: its figures say only that everything runs.**"
-    load = float(results["machine"]["load at the start"])
-    if load > _QUIET:
-        text += f" **The machine was busy with something else (load {load:.1f}): times are too long.**"
-    return text
 
 
 def _paces(paces: list[dict[str, Any]]) -> str:
@@ -43,10 +33,9 @@ def _paces(paces: list[dict[str, Any]]) -> str:
     speedup = paces[-1]["a_minute"] / paces[0]["a_minute"]
     text = (
         f"digits, {paces[0]['trials']} trials of `search_spaces/mlp.yaml`, 5 folds, 60 epochs, with MLflow. All "
-        "workers start at once; the pace is that of the "
-        "second half."
+        "workers start at once; the pace is that of the second half, when they have loaded."
     )
-    table = _table(["workers", "trials a minute, second half", "wall seconds, all"], rows)
+    table = as_table(["workers", "trials a minute, second half", "wall seconds, all"], rows)
     target = f"Two workers over one: **{speedup:.2f}** (at least {SPEEDUP}: {_verdict(speedup >= SPEEDUP)})."
     return f"{text}\n\n{table}\n\n{target}"
 
@@ -84,7 +73,9 @@ def _drivers(drivers: list[dict[str, Any]], samplers: list[dict[str, Any]]) -> s
         f"under {OVERHEAD_MS:.0f}",
     ]
     alone = [[each["sampler"], f"{each['trials']:,}", f"{each['ask_ms']:.1f}"] for each in samplers]
-    return "\n\n".join([text, _table(head, rows), _table(["sampler alone", "after trials", "ask"], alone)])
+    return "\n\n".join(
+        [text, as_table(head, rows), as_table(["sampler alone", "after trials", "ask"], alone)]
+    )
 
 
 def _many(rows: list[dict[str, Any]]) -> str:
@@ -92,7 +83,7 @@ def _many(rows: list[dict[str, Any]]) -> str:
         "Random trials of a trivial space on iris, 2 folds and 1 epoch, that an executor answers at once; no MLflow. "
         "The study goes on from one row to the next in the same folder. Times are processor time, memory is its peak."
     )
-    table = _table(
+    table = as_table(
         [
             "trials",
             "driver, ms a trial",
@@ -135,17 +126,8 @@ def _executors(costs: dict[str, dict[str, float]]) -> str:
         [name, f"{cost['start']:.1f}", f"{1000 * cost['a_trial']:.1f}", f"{1000 * cost['worst']:.0f}"]
         for name, cost in costs.items()
     ]
-    return f"{text}\n\n{_table(['executor', 'start, s', 'a trial, ms', 'the slowest, ms'], rows)}"
+    return f"{text}\n\n{as_table(['executor', 'start, s', 'a trial, ms', 'the slowest, ms'], rows)}"
 
 
 def _verdict(met: bool) -> str:
     return "met" if met else "**missed**"
-
-
-def _facts(facts: dict[str, Any]) -> str:
-    return _table(["what", "which"], [[name, str(value)] for name, value in facts.items()])
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

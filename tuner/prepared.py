@@ -63,19 +63,19 @@ def network_of(problem: Problem, params: Params) -> Network:
         image = as_image(problem.dataset.row_shape) if network.blocks else None
         tables = Preprocessor(problem.dataset.columns, plan_of(problem, params), problem.seed).tables
         return embed(replace(network, augment=augment, image=image), params, tables)
-    columns = column_places(_unbalanced(problem, params)[0].preprocessor)
+    columns = column_places(prepare_by(problem, _unbalanced(problem, params))[0].preprocessor)
     own = OwnModel(problem.build, tuple(own_params(params).items()), columns)
     return replace(plan_own_network(own, params), augment=augment)
 
 
 def width_of(problem: Problem, params: Params) -> int:
     """Return how many inputs a trial's networks have."""
-    return _width(problem, replace(plan_of(problem, params), balance="none"))
+    return _width(problem, _unbalanced(problem, params))
 
 
-def _unbalanced(problem: Problem, params: Params) -> tuple[PreparedFold, ...]:
-    """Return the folds as they are before classes are balanced, which changes rows and no inputs."""
-    return prepare_by(problem, replace(plan_of(problem, params), balance="none"))
+def _unbalanced(problem: Problem, params: Params) -> PreprocessPlan:
+    """Return a trial's plan but for how classes are balanced, which changes rows and no inputs."""
+    return replace(plan_of(problem, params), balance="none")
 
 
 def parameters_of(problem: Problem, params: Params) -> int:

@@ -1,12 +1,10 @@
 """Trials that MLflow shows while they are evaluated: one run each, whose every point comes once."""
 
-import shutil
 import sqlite3
 import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.tracking.tracked import (
     NOTHING,
@@ -20,7 +18,6 @@ from tests.tracking.tracked import (
     wait_for,
 )
 from tuner.records import Glimpse, State, TrialResult
-from tuner.tracking.mlflow_store import connect, sqlite_uri
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.tracker import Ending
 
@@ -31,18 +28,6 @@ CURVES = {
     "val_accuracy": np.linspace(0.3, 0.9, EPOCHS * 2).reshape(EPOCHS, 2),
 }
 PARAMS = {"layers": 2, "l2": 1e-5}
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connect(sqlite_uri(database))
-    return database
-
-
-@pytest.fixture
-def uri(empty_store: Path, tmp_path: Path) -> str:
-    return sqlite_uri(Path(shutil.copy(empty_store, tmp_path / "mlflow.db")))
 
 
 def long(number: int) -> TrialResult:

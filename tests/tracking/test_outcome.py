@@ -1,11 +1,9 @@
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.tracking.tracked import (
     DATA,
@@ -21,25 +19,13 @@ from tests.tracking.tracked import (
 from tuner.records import Final, Interval, Member
 from tuner.tracking.mlflow_data import data_input
 from tuner.tracking.mlflow_records import as_text
-from tuner.tracking.mlflow_store import connect, sqlite_uri
+from tuner.tracking.mlflow_store import sqlite_uri
 from tuner.tracking.mlflow_view import LONGEST_VIEW, view_state, view_tag
 from tuner.tracking.notes import study_note, study_outcome
 from tuner.tracking.publish import publish_files
 from tuner.tracking.tracker import Outcome
 
 HOSTILE = "<script>alert(1)</script>|*a*`b`[c](http://d)"
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connect(sqlite_uri(database))
-    return database
-
-
-@pytest.fixture
-def uri(empty_store: Path, tmp_path: Path) -> str:
-    return sqlite_uri(Path(shutil.copy(empty_store, tmp_path / "mlflow.db")))
 
 
 def artifact(uri: str, run: Any, name: str, folder: Path) -> str:

@@ -1,4 +1,3 @@
-import shutil
 import sqlite3
 import statistics
 import time
@@ -22,21 +21,8 @@ from tests.tracking.tracked import (
 )
 from tuner.errors import TunerError
 from tuner.records import State, TrialResult
-from tuner.tracking.mlflow_store import connect, sqlite_uri
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.tracker import Ending
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connect(sqlite_uri(database))
-    return database
-
-
-@pytest.fixture
-def uri(empty_store: Path, tmp_path: Path) -> str:
-    return sqlite_uri(Path(shutil.copy(empty_store, tmp_path / "mlflow.db")))
 
 
 def test_a_study_is_one_parent_run_and_each_trial_one_child_run(uri: str) -> None:
