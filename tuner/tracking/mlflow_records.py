@@ -1,5 +1,6 @@
 """A trial as MLflow keeps it: names, texts and points; nothing here talks to MLflow."""
 
+import getpass
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,9 @@ STATE = "tuner.state"
 
 SHOWN = "tuner.shown"
 """The tag of a run that was begun while its trial was evaluated."""
+
+TimedPoint = tuple[str, float, int, int]
+"""A metric's name as MLflow accepts it, its finite value, its time in milliseconds since 1970, and its step."""
 
 _REFUSED = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
 
@@ -119,6 +123,15 @@ def trial_tags(result: TrialResult) -> dict[str, str]:
     return tags
 
 
+def origin_tags() -> dict[str, str]:
+    """Return who runs the study and with what; MLflow's client does not say it by itself."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user has no name
+        user = "unknown"
+    return {"mlflow.user": user, "mlflow.source.name": "tune", "mlflow.source.type": "LOCAL"}
+
+
 def glimpse_tags(glimpse: Glimpse) -> dict[str, str]:
     """Return what a trial's run says of it while it is evaluated."""
     note = f"epoch {glimpse.epochs} of at most {glimpse.epochs_at_most}"
@@ -149,8 +162,9 @@ def curve_points(curves: Mapping[str, np.ndarray]) -> list[Point]:
         if curve == "val_loss":
             columns |= {f"{curve}/fold{fold}": values[:, fold] for fold in range(values.shape[1])}
         for name, column in columns.items():
+            legal = legal_name(name)
             points += [
-                Point(legal_name(name), value, epoch, epoch / len(column))
+                Point(legal, value, epoch, epoch / len(column))
                 for epoch, value in enumerate(column.tolist(), start=1)
                 if isfinite(value)
             ]
@@ -179,7 +193,12 @@ def _finals(result: TrialResult, others: Sequence[str]) -> Iterator[tuple[str, f
     yield "seconds", float(result.seconds)
 
 
-def rest_of(points: list[Point], shown: Shown, last: Shown) -> list[tuple[str, float, int, int]]:
+def timed(points: list[Point], start: int, length: int) -> list[TimedPoint]:
+    """Return the points of a trial that began at ``start`` and took ``length``, both in milliseconds."""
+    return [(point.name, point.value, start + round(point.moment * length), point.step) for point in points]
+
+
+def rest_of(points: list[Point], shown: Shown, last: Shown) -> list[TimedPoint]:
     """Return the points that a run has not got yet, with times evenly between those of two epochs.
 
     Points of the whole trial, at step 0, get the time of the last epoch.

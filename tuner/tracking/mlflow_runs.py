@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from tuner.records import State
-from tuner.tracking.mlflow_records import SHOWN, STATE, STATUS
+from tuner.tracking.mlflow_records import SHOWN, STATE, STATUS, TimedPoint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,11 +51,11 @@ def is_left(run: "Run") -> bool:
 def log(
     client: "MlflowClient",
     run_id: str,
-    points: Collection[tuple[str, float, int, int]] = (),
+    points: Collection[TimedPoint] = (),
     params: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write points (name, value, time in ms, step), params and tags; the client cuts batches of 1,000."""
+    """Write points, params and tags; the client cuts batches of 1,000."""
     from mlflow.entities import Metric, Param, RunTag
 
     client.log_batch(

@@ -1,6 +1,5 @@
 """Keep a study in MLflow: one parent run a study, one child run a trial."""
 
-import getpass
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -24,12 +23,15 @@ from tuner.tracking.mlflow_records import (
     cut,
     glimpse_tags,
     legal_name,
+    origin_tags,
     rest_of,
     run_name,
     texts,
+    timed,
     trial_points,
     trial_tags,
 )
+from tuner.tracking.mlflow_rows import EndedRun, rows_beside
 from tuner.tracking.mlflow_runs import ENDED, all_runs, is_left, keep_first, log
 from tuner.tracking.mlflow_store import answers, connect, is_refusal, runs_page, shown, take_experiment, why
 from tuner.tracking.mlflow_view import view_key, view_state, view_tag
@@ -99,6 +101,8 @@ class MlflowTracker:
         self._card = card
         with answers(self.uri):
             self._parent_id = self._take_parent(card)
+            data = data_input(card.data).dataset
+            self._rows = rows_beside(self._client, self.uri, self._parent_id, data)
             runs = self._take_children()
             for number in [number for number, run in runs.items() if is_left(run)]:
                 # Its points have times that only the driver knew which is gone. The trial is told anew.
@@ -184,7 +188,7 @@ class MlflowTracker:
             "tuner.objective": card.objective,
             "tuner.direction": card.direction,
             "mlflow.note.content": card.note,
-            **_origin(),
+            **origin_tags(),
         }
         tags = {name: cut(text, LONGEST_TAG) for name, text in tags.items()}
         params = texts(card.params)
@@ -239,21 +243,32 @@ class MlflowTracker:
             self._shown[number] = Shown(glimpse.epochs, now)
 
     def _send_trial(self, result: TrialResult, end: int) -> None:
-        """Write a trial's run from whatever there is of it; it counts as complete with its last call."""
-        seconds_ms, number = round(result.seconds * 1000), result.number
+        """Write a trial's run, or complete it from whatever there is of it."""
+        number, start = result.number, end - round(result.seconds * 1000)
         if number in self._torn:
             self._delete_child(number)
-        child = self._children.get(number) or self._create_child(number, end - seconds_ms, trial_tags(result))
-        shown = self._shown.get(number)
+        if self._rows is None or number in self._children or number in self._doubtful:
+            self._complete_child(result, start, end)
+            return
+        tags = {**trial_tags(result), **self._child_tags(number)}
+        points = timed(trial_points(result, self._card.others), start, end - start)
+        run = EndedRun(run_name(number), STATUS[result.state], start, end, tags, texts(result.params), points)
+        self._doubtful.add(number)  # until it is known that there is a run now
+        self._children[number] = _Child(self._rows.add(run), start)
+        self._doubtful.discard(number)
+
+    def _complete_child(self, result: TrialResult, start: int, end: int) -> None:
+        """Write what a trial's run has not got, call by call; it counts as complete with the last one."""
+        tags, number = trial_tags(result), result.number
+        child = self._children.get(number) or self._create_child(number, start, tags)
+        points, shown = trial_points(result, self._card.others), self._shown.get(number)
         if shown is None:
-            end = child.start + seconds_ms
-            points = [
-                (point.name, point.value, child.start + round(point.moment * seconds_ms), point.step)
-                for point in trial_points(result, self._card.others)
-            ]
+            length = end - start
+            end = child.start + length
+            sent = timed(points, child.start, length)
         else:
-            points = rest_of(trial_points(result, self._card.others), shown, Shown(result.epochs, end))
-        log(self._client, child.id, points, texts(result.params), trial_tags(result))
+            sent = rest_of(points, shown, Shown(result.epochs, end))
+        log(self._client, child.id, sent, texts(result.params), tags)
         self._client.log_inputs(child.id, [data_input(self._card.data, described=False)])
         self._client.set_terminated(child.id, STATUS[result.state], end)
         self._shown.pop(number, None)
@@ -269,20 +284,22 @@ class MlflowTracker:
         if known:
             run = keep_first(self._client, known)
         else:
-            tags = {
-                **tags,
-                "mlflow.parentRunId": self._parent_id,
-                "mlflow.runName": run_name(number),
-                "tuner.kind": "trial",
-                _STUDY_ID: self._card.id,
-                "tuner.trial": str(number),
-                **_origin(),
-            }
+            tags = {**tags, **self._child_tags(number), "mlflow.runName": run_name(number)}
             self._doubtful.add(number)
             run = self._client.create_run(self._experiment.id, start_time=start, tags=tags)
         self._doubtful.discard(number)
         self._children[number] = _child(run)
         return self._children[number]
+
+    def _child_tags(self, number: int) -> dict[str, str]:
+        """Return what a trial's run has said of it since it was begun."""
+        return {
+            "mlflow.parentRunId": self._parent_id,
+            "tuner.kind": "trial",
+            _STUDY_ID: self._card.id,
+            "tuner.trial": str(number),
+            **origin_tags(),
+        }
 
     def _close(self, ending: Ending, outcome: Outcome, end: int) -> None:
         if self._repeated:
@@ -318,15 +335,6 @@ def _loaded(load: Callable[[int], TrialResult], number: int) -> TrialResult:
         return load(number)
     except (TunerError, OSError) as error:
         raise Refused(f"its result cannot be read: {error}") from error
-
-
-def _origin() -> dict[str, str]:
-    """Return who runs the study and with what; MLflow's client does not say it by itself."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container whose user has no name
-        user = "unknown"
-    return {"mlflow.user": user, "mlflow.source.name": "tune", "mlflow.source.type": "LOCAL"}
 
 
 def _now_ms() -> int:
