@@ -96,6 +96,14 @@ def test_a_wrong_option_would_be_found():
         group.commands["run"].make_context("run", ["studies/iris.yaml", "--worker", "2"])
 
 
+def write_files(page: str, folder: Path) -> None:
+    """Write the files that a page shows."""
+    for block in blocks_of(page):
+        if block.title.endswith((".py", ".yaml")):
+            (folder / block.title).parent.mkdir(exist_ok=True)
+            (folder / block.title).write_text(block.text, "utf-8")
+
+
 def study_files(page: str) -> list[Block]:
     return [
         block
@@ -116,15 +124,16 @@ def config_of(block: Block, folder: Path) -> StudyConfig:
     elif block.title == PART:
         text += "" if "data" in keys else "data: {sklearn: breast_cancer}\n"
     path.write_text(text, "utf-8")
+    if "path" in keys.get("data", {}):
+        table = path.parent / keys["data"]["path"]
+        table.parent.mkdir(exist_ok=True)
+        table.touch()
     return load_config(path)
 
 
 @each("page", [page for page in PAGES if page not in RUN_BY and study_files(page)])
 def test_study_files_are_right(page, tmp_path):
-    for block in blocks_of(page):
-        if block.language == "python" and block.title.endswith(".py"):
-            (tmp_path / block.title).parent.mkdir(exist_ok=True)
-            (tmp_path / block.title).write_text(block.text, "utf-8")
+    write_files(page, tmp_path)
     for block in study_files(page):
         config = config_of(block, tmp_path)
         if config.data.sklearn is not None:
@@ -142,14 +151,6 @@ def tensorflow():
     return keras_estimators
 
 
-def folder_of(page: str, place: Path) -> None:
-    """Write the files that a page shows."""
-    for block in blocks_of(page):
-        if block.title.endswith((".py", ".yaml")):
-            (place / block.title).parent.mkdir(exist_ok=True)
-            (place / block.title).write_text(block.text, "utf-8")
-
-
 def programs(page: str) -> list[Block]:
     return [block for block in blocks_of(page) if is_run(block) and not block.title.endswith(".py")]
 
@@ -157,7 +158,7 @@ def programs(page: str) -> list[Block]:
 @each("page", [page for page in runs if programs(page) and page != "docs/tutorial.md"])
 def test_programs_run(page, tmp_path, monkeypatch, tensorflow):
     monkeypatch.chdir(tmp_path)
-    folder_of(page, tmp_path)
+    write_files(page, tmp_path)
     names = {"__name__": "page"}
     for block in programs(page):
         exec(compile(block.text, str(block), "exec"), names)
