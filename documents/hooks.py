@@ -34,6 +34,9 @@ BROUGHT: Mapping[str, str] = {
 }
 """Files of the repository that the site shows too: path, address."""
 
+BESIDE = 'class="beside"'
+"""Marks two programs that need the width of the table of contents, too."""
+
 LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)]*)?\))")
 
 
@@ -47,7 +50,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Mend the links of a page that is, or leads, outside ``docs``."""
+    """Mend the links of a page that is, or leads, outside ``docs``, and give room to what stands side by side."""
+    if BESIDE in markdown:
+        page.meta["hide"] = ["toc"]
     return mended(markdown, page.file.src_uri)
 
 
