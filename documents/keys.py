@@ -1,12 +1,14 @@
 """The page of all keys of a study file, made from its JSON Schema."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from documents.markdown import code, codes, page, section, table, text
 from tuner.config.field_checks import AMOUNT, DURATION, HOOK_FORM
 from tuner.config.schema import schema
+from tuner.model.losses import LOSSES
+from tuner.model.metrics import METRICS
 
 Schema = Mapping[str, Any]
 
@@ -19,8 +21,8 @@ LINKS: Mapping[str, str] = {
     "#/$defs/search_space": f"a mapping with {code('params')}: [a search space](#search-space)",
     "#/$defs/parameters": "[parameters](#search-space)",
 }
-MANY = 25
-"""A choice of more names than this is a link to the page that says what each one is."""
+LISTED: Mapping[str, Mapping[str, object]] = {"metrics": METRICS, "losses": LOSSES}
+"""Names that have a section of the page of names, which says what each one is."""
 
 FORMS: Mapping[str, str] = {
     f"^{HOOK_FORM.pattern}$": f"a function of yours, {code('module:function')}",
@@ -61,13 +63,13 @@ def sections(whole: Schema, inside: Schema | None = None, prefix: str = "") -> I
         prefix: its dotted name with a dot behind; empty for the file itself.
     """
     for key, value in (inside or whole)["properties"].items():
-        found = _section_of(value, whole)
+        found = _titleof(value, whole)
         if found is not None:
             yield prefix + key, found
             yield from sections(whole, found, f"{prefix}{key}.")
 
 
-def _section_of(value: Schema, whole: Schema) -> Schema | None:
+def _titleof(value: Schema, whole: Schema) -> Schema | None:
     """Return the section that a key holds, or None where it holds a value."""
     for part in (value, *value.get("anyOf", ())):
         name = part.get("$ref", "").removeprefix("#/$defs/")
@@ -81,7 +83,7 @@ def _keys_of(prefix: str, part: Schema, whole: Schema) -> str:
     rows = []
     for key, value in part["properties"].items():
         name = prefix + key
-        if _section_of(value, whole) is None:
+        if _titleof(value, whole) is None:
             rows.append([code(key), values(value), _default(value), text(value["description"])])
         else:
             off = " or <code>none</code>" if {"const": "none"} in value.get("anyOf", ()) else ""
@@ -105,9 +107,7 @@ def values(part: Schema) -> str:
     if "const" in part:
         return code(part["const"])
     if "enum" in part:
-        names = part["enum"]
-        what = "metrics" if "rmse" in names else "losses"
-        return codes(names) if len(names) <= MANY else f"one of the [{what}](names.md#{what})"
+        return _choice(part["enum"])
     if "$ref" in part:
         return LINKS[part["$ref"]]
     if "anyOf" in part:
@@ -123,6 +123,14 @@ def values(part: Schema) -> str:
         return FORMS.get(part["pattern"]) or f"text of the form {code(part['pattern'])}"
     bounds = [f"{words} {part[key]:g}" for key, words in BOUNDS if key in part]
     return f"{TYPES[kind]} {' and '.join(bounds)}".strip()
+
+
+def _choice(names: Sequence[object]) -> str:
+    for title, listed in LISTED.items():
+        if listed.keys() <= set(names):
+            auto = f"{code('auto')}, or " if "auto" in names else ""
+            return f"{auto}one of the [{title}](names.md#{title})"
+    return codes(names)
 
 
 def _list(part: Schema) -> str:

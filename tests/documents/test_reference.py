@@ -81,6 +81,10 @@ def test_ranges_and_names_are_told_in_words(keys):
     assert told["constraints.latency_ms"] == "a number above 0"
     assert told["search.timeout"] == "none; or a time such as 90s, 10m, 2h, 1d"
     assert told["data.image"] == "a list of 2 to 3, each: a whole number of at least 1"
+    assert told["objective"].startswith("auto, or one of the metrics; or a mapping")
+    assert told["training.loss"].startswith(
+        "auto, or one of the losses; or a function of yours, module:function;"
+    )
     assert told["training.early_stopping"] == "keys or none"
     for key in ("search.sampler", "search.pruner", "preprocess.balance", "export", "task"):
         assert told[key] == ", ".join(str(name) for name in NAMES[key].now)
