@@ -1,7 +1,8 @@
 # make run    set up, then run the iris study
 # make test   set up, then style, types, layers and tests
+# make docs   set up, then build the documents into site/
 # make bench  set up, then measure against what one would write instead (20 to 25 minutes)
-.PHONY: run test bench setup lock
+.PHONY: run test docs bench setup lock
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
@@ -16,6 +17,11 @@ test: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/pytest -n 3 --dist loadfile
+
+# The variable silences what the theme says of its successor at every build.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 bench: setup
 	.venv/bin/python -m benchmarks
@@ -33,4 +39,4 @@ setup: .venv/installed
 # Rewrites requirements.lock from pyproject.toml; needs uv.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--group dev pyproject.toml -o requirements.lock
+		--group dev --group docs pyproject.toml -o requirements.lock

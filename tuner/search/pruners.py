@@ -60,7 +60,7 @@ class Nothing:
 
 
 class Level:
-    """Prunes what is worse than a level of the complete trials at the same epoch, once there are five.
+    """Prunes what is worse than the median, or the best quarter, of the complete trials there, once there are five.
 
     With the median it is the rule of Google Vizier (Golovin et al. 2017, section 3.2.2), as Optuna's ``MedianPruner``
     has it; with the upper quarter that of its ``PercentilePruner(25)``.

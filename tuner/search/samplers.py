@@ -87,6 +87,7 @@ def _tpe(seed: int, space: SearchSpace) -> BaseSampler:
 
 
 def _random(seed: int, space: SearchSpace) -> BaseSampler:
+    """Each parameter at random, whatever was seen before (Bergstra and Bengio 2012)."""
     return RandomSampler(seed=seed)
 
 

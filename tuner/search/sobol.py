@@ -15,7 +15,7 @@ from tuner.space.space import SearchSpace, counter
 
 
 class Sobol:
-    """The sequence of a search space.
+    """A scrambled Sobol sequence over a search space: fills it more evenly than chance.
 
     Args:
         space: what may be tried.
