@@ -16,7 +16,6 @@ from types import MappingProxyType
 import numpy as np
 
 from benchmarks import honesty
-from tuner import trial as one_trial
 from tuner.config.study_file import load_config
 from tuner.prepared import prepare
 from tuner.problem import Problem
@@ -103,7 +102,10 @@ def rows(table: str, data: Path, n_trials: int) -> Iterator[Row]:
 
 
 def moved(problem: Problem, params: Params, seed: int) -> Problem:
-    """Return the problem for the plain engine, with every training input moved by one unit in its last place."""
+    """Return the problem for the plain engine, with every training input moved by one unit in its last place.
+
+    The folds that were prepared for it are kept with it alone, so that no other problem reads what was moved.
+    """
     other = replace(problem, engine="keras")
     random = np.random.default_rng(seed)
     for fold in prepare(other, params):
@@ -120,8 +122,6 @@ def score(problem: Problem, number: int, params: Params) -> float:
         RuntimeError: it failed.
     """
     result = evaluate(TrialTask(problem, number, params, Bar({}, maximize=True)))
-    # What `moved` changed must not be there for the next trial.
-    one_trial._prepare.cache_clear()
     if not result.values:
         raise RuntimeError(f"trial {number} failed: {result.message}")
     return result.values[0]

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tuner.errors import TunerError
-from tuner.header import changes
+from tuner.header import changes, has_changed
 from tuner.records import Params
 from tuner.search.storage import Header
 from tuner.space.ranges import Constant
@@ -37,11 +36,7 @@ def check_continues(study: Study, header: Header, tried: Mapping[int, Params]) -
         f"{config.path}: params.{line}" for line in _misfits(header.config["params"], config.space, tried)
     ]
     if found:
-        listed = "\n".join(f"  {line}" for line in found)
-        raise TunerError(
-            f"study '{config.name}' has trials of {header.created[:10]}, and has changed since:\n{listed}\n"
-            f"undo this, or start anew with: tune run {config.path} --fresh  (keeps the old study under a dated name)"
-        )
+        raise has_changed(config, header, found)
     return tuple(config.differences({name: header.config[name] for name in SPACE}, kept))
 
 

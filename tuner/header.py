@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -112,12 +112,16 @@ def check_unchanged(study: Study, header: Header) -> None:
     """
     found = changes(study, header)
     if found:
-        config = study.config
-        listed = "\n".join(f"  {line}" for line in found)
-        raise TunerError(
-            f"study '{config.name}' has trials of {header.created[:10]}, and has changed since:\n{listed}\n"
-            f"undo this, or start anew with: tune run {config.path} --fresh  (keeps the old study under a dated name)"
-        )
+        raise has_changed(study.config, header, found)
+
+
+def has_changed(config: StudyConfig, header: Header, found: Sequence[str]) -> TunerError:
+    """Return the error of a study that is no longer that of its trials: each change, and the way out."""
+    listed = "\n".join(f"  {line}" for line in found)
+    return TunerError(
+        f"study '{config.name}' has trials of {header.created[:10]}, and has changed since:\n{listed}\n"
+        f"undo this, or start anew with: tune run {config.path} --fresh  (keeps the old study under a dated name)"
+    )
 
 
 def elsewhere(header: Header) -> list[str]:

@@ -5,10 +5,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from tuner.data.column_places import column_places
 from tuner.data.folds import Fold
 from tuner.data.inner import split_off
 from tuner.data.kept import Kept
-from tuner.data.places import column_places
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.data.target_scaling import fit_scaler
 from tuner.engines.base import FoldData, Rows

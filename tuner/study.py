@@ -4,36 +4,35 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuner.config.cross_checks import output_problem
-from tuner.config.image_checks import table_problem
 from tuner.config.study_file import StudyConfig
-from tuner.data.balance import too_few
-from tuner.data.choices import balance_problem
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.data.features import check_image
 from tuner.data.folds import hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.data.target_scaling import target_problem
 from tuner.engines.try_loss import try_loss
-from tuner.errors import DataError, StudyFileError, TunerError, nearest
+from tuner.errors import StudyFileError, TunerError, nearest
 from tuner.model.asked_metrics import check_users_metric, find_metric, names_for
 from tuner.model.augment import NO_AUGMENT, Augment
-from tuner.model.fold_metrics import FoldScorer
 from tuner.model.goals import COSTS, LATENCY, PARAMETERS, Bound, Goals, Objective, objective_of
-from tuner.model.heads import AUTO_OUTPUT, EVEN, POSITIVE_OUTPUTS, Head, make_head, threshold_problem
+from tuner.model.heads import make_head
 from tuner.model.losses import AUTO_LOSS, LossPlan, find_loss
-from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, Metric, metrics_for
+from tuner.model.metrics import AUTO_OBJECTIVE, METRICS, Metric
 from tuner.model.network import IMAGE_MODELS
-from tuner.prepared import prepare, prepare_by
 from tuner.problem import Problem
 from tuner.search.stopping import EarlyStopping
 from tuner.seeds import derive
-from tuner.space.ranges import ChoiceParam, Constant
+from tuner.table_checks import (
+    check_images,
+    check_loss,
+    check_objectives,
+    check_output,
+    check_preparation,
+    check_weights,
+    labels_problem,
+    monitor_problem,
+)
 from tuner.tasks import Task
-
-VARIANCE = "preprocess.select.variance"
-"""The parameter under which, when it is large, no input is left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +83,9 @@ def open_study(config: StudyConfig) -> Study:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
     dataset = load_table(config)
-    _check_images(config, dataset)
+    check_images(config, dataset)
     loss, metrics, others = _loss_and_metrics(config, dataset)
-    _check_weights(config, metrics)
+    check_weights(config, metrics)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
     search_rows, test_rows = hold_out(dataset, share, derive(seed, "test"))
@@ -99,15 +98,9 @@ def open_study(config: StudyConfig) -> Study:
         seed=derive(seed, "folds"),
     )
     head = make_head(dataset.task, len(dataset.target_names), len(dataset.classes), config.training.output)
-    _check_output(config, loss, dataset, search_rows)
+    check_output(config, loss, dataset, search_rows)
     if isinstance(config.threshold, float):
         head = replace(head, thresholds=(config.threshold,))
-    weight = dataset.weight if config.weighted_metrics else None
-    scored = [fold.score for fold in folds]
-    for metric in metrics:
-        if metric is metrics[0] or metric.name in others:
-            scorer = FoldScorer(metric, head, dataset.target, scored, weight)
-            _check_objective(config, metric, scorer, sum(map(len, scored)), head)
     problem = Problem(
         dataset=dataset,
         folds=folds,
@@ -128,7 +121,8 @@ def open_study(config: StudyConfig) -> Study:
         weighted=config.weighted_metrics,
         tuned=config.threshold == "tuned",
     )
-    _check_preparation(config, problem)
+    check_objectives(config, problem)
+    check_preparation(config, problem)
     splits = splits_sha256(search_rows, test_rows, folds)
     return Study(config, problem, search_rows, test_rows, splits)
 
@@ -175,15 +169,6 @@ def load_table(config: StudyConfig) -> Dataset:
     )
 
 
-def _check_images(config: StudyConfig, dataset: Dataset) -> None:
-    """Refuse a table that is no images where the model reads images."""
-    if config.training.model not in IMAGE_MODELS:
-        return
-    if (problem := table_problem(config, dataset.row_shape, dataset.place)) is not None:
-        raise config.problem(*problem)
-    check_image(dataset.columns, dataset.row_shape or (), dataset.place)
-
-
 def _loss_and_metrics(
     config: StudyConfig, dataset: Dataset
 ) -> tuple[LossPlan, tuple[Metric, ...], tuple[str, ...]]:
@@ -195,16 +180,33 @@ def _loss_and_metrics(
     loss = LossPlan(AUTO_LOSS[task])
     try:
         loss = find_loss(config.training.loss, task, config.folder)
-        _check_loss(loss, dataset)
+        check_loss(loss, dataset)
     except (ValueError, TunerError) as error:
         problems.append(("training.loss", str(error)))
-    objectives = [AUTO_OBJECTIVE[task] if each == "auto" else each for each in config.objectives]
-    improved: list[str] = []
+    improved, metrics, unfit = _metrics(config, dataset)
+    problems += unfit
+    if (problem := monitor_problem(config, task, metrics)) is not None:
+        problems.append(("training.early_stopping.monitor", problem))
+    if (problem := labels_problem(config, task, metrics.values())) is not None:
+        problems.append(("threshold", problem))
+    if problems:
+        raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
+    first, *others = improved
+    twice = next((name for number, name in enumerate(improved) if name in improved[:number]), None)
+    if twice is not None:
+        auto = f", which auto is for {task}," if config.objectives[0] == "auto" and twice == first else ""
+        raise config.problem("objective", f"'{twice}'{auto} is given twice")
+    return loss, tuple(metrics.values()), tuple(others)
+
+
+def _metrics(
+    config: StudyConfig, dataset: Dataset
+) -> tuple[list[str], dict[str, Metric], list[tuple[str, str]]]:
+    """Return the objectives' names, all metrics by name, and what does not fit the data, each with its key."""
+    task, improved, problems = dataset.task, [], []
     metrics: dict[str, Metric] = {}
-    for key, written in [
-        *(("objective", each) for each in objectives),
-        *(("metrics", each) for each in config.metrics),
-    ]:
+    asked = [("objective", AUTO_OBJECTIVE[task] if each == "auto" else each) for each in config.objectives]
+    for key, written in [*asked, *(("metrics", each) for each in config.metrics)]:
         if key == "objective" and isinstance(written, str) and written in COSTS:
             improved.append(written)
             continue
@@ -218,30 +220,7 @@ def _loss_and_metrics(
         except (ValueError, TunerError) as error:
             hint = nearest(written, names_for(task)) if isinstance(written, str) else ""
             problems.append((key, f"{error}{hint}"))
-    stopping = config.training.early_stopping
-    if stopping is not None and stopping.monitor != "val_loss":
-        known = (*metrics_for(task), *metrics)
-        name = stopping.monitor.removeprefix("val_")
-        if name not in known:
-            found = f"'{name}' is not a metric for {task}; one of: {', '.join(known)}{nearest(name, known)}"
-            problems.append(("training.early_stopping.monitor", found))
-    if config.threshold != EVEN[0] and (problem := threshold_problem(config.threshold, task)) is not None:
-        problems.append(("threshold", problem))
-    elif config.threshold == "tuned" and all(metric.needs != "labels" for metric in metrics.values()):
-        problems.append(
-            (
-                "threshold",
-                "tuned by a metric of labels, and there is none; add one to metrics, such as f1_macro",
-            )
-        )
-    if problems:
-        raise StudyFileError([line for key, text in problems for line in config.problem(key, text).problems])
-    first, *others = improved
-    twice = next((name for number, name in enumerate(improved) if name in improved[:number]), None)
-    if twice is not None:
-        auto = f", which auto is for {task}," if config.objectives[0] == "auto" and twice == first else ""
-        raise config.problem("objective", f"'{twice}'{auto} is given twice")
-    return loss, tuple(metrics.values()), tuple(others)
+    return improved, metrics, problems
 
 
 def _bounds(config: StudyConfig) -> tuple[Bound, ...]:
@@ -250,109 +229,6 @@ def _bounds(config: StudyConfig) -> tuple[Bound, ...]:
         return ()
     bounds = {PARAMETERS: section.parameters, LATENCY: section.latency_ms}
     return tuple(Bound(cost, float(most)) for cost, most in bounds.items() if most is not None)
-
-
-def _check_output(config: StudyConfig, loss: LossPlan, dataset: Dataset, search_rows: np.ndarray) -> None:
-    """Refuse an output layer that the task or the loss does not have, or that cannot give the values of the target."""
-    output = config.training.output
-    problem = output_problem(output, dataset.task, loss)
-    if problem is None and output in POSITIVE_OUTPUTS:
-        lowest = dataset.target[search_rows].min(axis=0)
-        allowed = [
-            each for each in (AUTO_OUTPUT, "linear", "tanh") if each in (AUTO_OUTPUT, *loss.spec.outputs)
-        ]
-        for name, value in zip(dataset.target_names, lowest, strict=True):
-            if value < 0.0:
-                problem = (
-                    f"'{output}' is never negative, and target '{name}' goes down to {value:g}; "
-                    f"one of: {', '.join(allowed)}"
-                )
-                break
-    if problem is not None:
-        raise config.problem("training.output", problem)
-
-
-def _check_weights(config: StudyConfig, metrics: tuple[Metric, ...]) -> None:
-    """Refuse weights in scores where there are none, or where a metric cannot take them."""
-    if not config.weighted_metrics:
-        return
-    if config.data.weight is None:
-        raise config.problem("weighted_metrics", "there are no weights; name their column in data.weight")
-    without = [metric.name for metric in metrics if not metric.weighs]
-    if without:
-        listed = ", ".join(f"'{name}'" for name in without)
-        raise config.problem(
-            "weighted_metrics",
-            f"{listed} has no form with weights; take it out, or leave weighted_metrics out",
-        )
-
-
-def _check_loss(loss: LossPlan, dataset: Dataset) -> None:
-    """Refuse a loss that does not fit the target, or a function that is not there; nothing of the user's is run.
-
-    Raises:
-        ValueError: the message is a sentence for the user.
-        TunerError: likewise.
-    """
-    if loss.hook is not None:
-        loss.hook.source_sha256()
-    elif dataset.task is Task.REGRESSION:
-        problem = target_problem(loss.spec.target, dataset.target.reshape(len(dataset.target), -1))
-        if problem is not None:
-            raise ValueError(f"'{loss.name}' {problem}; choose another loss, or another target")
-
-
-def _check_objective(
-    config: StudyConfig, objective: Metric, scorer: FoldScorer, n_scored: int, head: Head
-) -> None:
-    """Refuse an objective that the scored rows of some fold leave undefined, whatever a network predicts."""
-    try:
-        values = scorer(np.full((n_scored, head.units), 0.5, np.float32))
-    except TunerError as error:
-        raise config.problem("objective", str(error)) from None
-    undefined = np.flatnonzero(np.isnan(values))
-    if len(undefined):
-        numbers = ", ".join(map(str, undefined))
-        raise config.problem(
-            "objective",
-            f"'{objective}' is undefined for the scored rows of fold {numbers} (a class may be missing, or there "
-            "may be one row only); use fewer folds or another objective",
-        )
-
-
-def _check_preparation(config: StudyConfig, problem: Problem) -> None:
-    """Refuse what would fail in every trial, or in some by how they prepare; what is kept last is for trial 0."""
-    variance = config.space.params.get(VARIANCE)
-    strictest = () if variance is None else (config.space.complete({VARIANCE: variance.largest}),)
-    try:
-        _check_balance(config, problem)
-        for params in (*strictest, config.space.default()):
-            prepare(problem, params)
-    except DataError as error:
-        raise TunerError(f"{config.path}: {error}") from None
-
-
-def _check_balance(config: StudyConfig, problem: Problem) -> None:
-    """Refuse a way to balance classes, also one that only some trials try, which cannot work with these folds."""
-    ways = [("preprocess.balance", config.preprocess.balance)]
-    searched = config.space.params.get("preprocess.balance")
-    if isinstance(searched, ChoiceParam | Constant):
-        options = searched.options if isinstance(searched, ChoiceParam) else (searched.value,)
-        ways = [("params.preprocess.balance", str(option)) for option in options]
-    for key, method in ways:
-        if (obstacle := balance_problem(method, problem.dataset.task)) is not None:
-            raise config.problem(key, obstacle)
-        if method == "none":
-            continue
-        for number, fold in enumerate(prepare_by(problem, problem.preprocess.bare)):
-            single = too_few(method, problem.dataset.target[fold.learnt])
-            if single is not None:
-                raise config.problem(
-                    key,
-                    f"'{method}' needs two rows of each class to make up others between them, and class "
-                    f"'{problem.dataset.classes[single]}' has one among the training rows of fold {number}; use "
-                    "oversample or class_weight, or fewer folds",
-                )
 
 
 def _augment(config: StudyConfig) -> Augment:

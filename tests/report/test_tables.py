@@ -58,7 +58,7 @@ def test_the_table_of_labels_is_that_of_scikit_learn():
     rows = label_table(target, outputs, ("a", "b", "none"))
     expected = metrics.precision_recall_fscore_support(target, outputs > 0.5, zero_division=0)
     for k, name in enumerate(("precision", "recall", "f1", "support")):
-        np.testing.assert_allclose([getattr(row, name) for row in rows], expected[k])
+        np.testing.assert_allclose([getattr(row.given, name) for row in rows], expected[k])
     for k in range(2):
         assert rows[k].roc_auc == pytest.approx(metrics.roc_auc_score(target[:, k], outputs[:, k]))
         precision = metrics.average_precision_score(target[:, k], outputs[:, k])

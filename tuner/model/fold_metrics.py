@@ -6,10 +6,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tuner.model import fold_counts as counts
 from tuner.model import fold_ranking as ranking
+from tuner.model.fold_counts import from_counts
 from tuner.model.fold_rows import ScoredRows, Values
 from tuner.model.heads import Head
+from tuner.model.label_counts import FORMULAS
 from tuner.model.metrics import Metric, as_metric, score_folds
 from tuner.model.sklearn_metrics import EPSILON, one_hot
 from tuner.tasks import Task
@@ -212,29 +213,8 @@ _FORMS: Mapping[str, Callable[..., Values]] = MappingProxyType(
     {
         "accuracy": _accuracy,
         "subset_accuracy": _accuracy,
-        "mean_iou": partial(counts.macro, counts.jaccard),
-        "tp": counts.true_positives,
-        "fp": counts.false_positives,
-        "tn": counts.true_negatives,
-        "fn": counts.false_negatives,
+        **{name: partial(from_counts, formula) for name, formula in FORMULAS.items()},
         "top_k_accuracy": _top_k_accuracy,
-        "balanced_accuracy": counts.balanced_accuracy,
-        "f1": partial(counts.positive, counts.f1),
-        "f1_macro": partial(counts.macro, counts.f1),
-        "f1_micro": partial(counts.micro, counts.f1),
-        "f1_weighted": partial(counts.weighted, counts.f1),
-        "precision": partial(counts.positive, counts.precision),
-        "precision_macro": partial(counts.macro, counts.precision),
-        "precision_micro": partial(counts.micro, counts.precision),
-        "precision_weighted": partial(counts.weighted, counts.precision),
-        "recall": partial(counts.positive, counts.recall),
-        "recall_macro": partial(counts.macro, counts.recall),
-        "recall_micro": partial(counts.micro, counts.recall),
-        "recall_weighted": partial(counts.weighted, counts.recall),
-        "specificity": counts.specificity,
-        "mcc": counts.mcc,
-        "cohen_kappa": counts.cohen_kappa,
-        "jaccard": partial(counts.macro, counts.jaccard),
         "hamming_loss": _hamming_loss,
         "roc_auc": ranking.roc_auc,
         "average_precision": ranking.average_precision,

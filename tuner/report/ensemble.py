@@ -1,4 +1,16 @@
-"""Which trials, averaged, predict better than the best one alone."""
+"""Which trials, averaged, predict better than the best one alone.
+
+Beginning with the best trial, the one that helps the mean most is added, again and again, with replacement, so that a
+weight is how often a trial was chosen (Caruana, Niculescu-Mizil, Crew and Ksikes 2004, Ensemble selection from
+libraries of models, sections 2 and 2.2). Choosing can overfit the out-of-fold outputs. Against this only the best
+candidates are chosen among, and the number of choices is found on rows that did not make them: the whole choice is
+repeated once for each fold, made on the other folds and scored on that one, and the number with the best mean counts,
+the smallest of equals. It is 1, the best trial alone, where no mixture holds up, and where there is one fold only,
+which leaves nothing to check a mixture by.
+
+Equal scores go to the trial that ranks higher, and equal ranks to the lower number, so that the same outputs always
+give the same weights.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,17 +42,6 @@ def greedy_ensemble(
     n_candidates: int = N_CANDIDATES,
 ) -> dict[int, float]:
     """Choose trials and weights whose mean output has the best cross-validated score.
-
-    Beginning with the best trial, the one that helps the mean most is added, again and again, with replacement, so
-    that a weight is how often a trial was chosen (Caruana, Niculescu-Mizil, Crew and Ksikes 2004, Ensemble selection
-    from libraries of models, sections 2 and 2.2). Choosing can overfit the out-of-fold outputs. Against this only the
-    best ``n_candidates`` are chosen among, and the number of choices is found on rows that did not make them: the
-    whole choice is repeated once for each fold, made on the other folds and scored on that one, and the number with
-    the best mean counts, the smallest of equals. It is 1, the best trial alone, where no mixture holds up, and where
-    there is one fold only, which leaves nothing to check a mixture by.
-
-    Equal scores go to the trial that ranks higher, and equal ranks to the lower number, so that the same outputs
-    always give the same weights.
 
     Args:
         outputs: trial number -> (n_repeats, n_rows, n_units) out-of-fold outputs of each complete trial:

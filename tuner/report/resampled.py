@@ -12,19 +12,18 @@ from types import MappingProxyType
 import numpy as np
 
 from tuner.errors import TunerError
-from tuner.model import fold_counts as counts
 from tuner.model.heads import Head
+from tuner.model.label_counts import FORMULAS
 from tuner.model.metrics import Metric, as_metric, score
 from tuner.model.sklearn_metrics import EPSILON, one_hot
-from tuner.report import drawn_labels as labels
 from tuner.report import drawn_ranking as ranking
 from tuner.report.drawn import Drawn, Values, drawn_rows
+from tuner.report.drawn_labels import from_counts
 from tuner.tasks import Task
 
 SPREAD_KEPT = 0.1
 """R2 and explained variance divide by the target's variance; a resample which keeps less than this share of it,
 as a few rows may by chance, leaves them undefined rather than huge."""
-
 
 _ROUNDING = 1e-12  # what is left of equal residuals once their mean is taken off, as a share of their squares
 
@@ -248,38 +247,13 @@ def _median_absolute_error(rows: Drawn) -> Values:
     return values
 
 
-def _of_counts(name: str, rate: counts.Rate) -> dict[str, Callable[[Drawn], Values]]:
-    """Return the forms of a rate: of the positive class, and its means over classes."""
-    means = {
-        "": labels.positive,
-        "_macro": labels.macro,
-        "_micro": labels.micro,
-        "_weighted": labels.weighted,
-    }
-    return {
-        f"{name}{suffix}": partial(labels.from_counts, partial(mean, rate)) for suffix, mean in means.items()
-    }
-
-
 _FORMS: Mapping[str, Callable[..., Values]] = MappingProxyType(
     {
         "accuracy": _accuracy,
         "subset_accuracy": _accuracy,
         "top_k_accuracy": _top_k_accuracy,
-        "mean_iou": partial(labels.from_counts, partial(labels.macro, counts.jaccard)),
-        "tp": partial(labels.from_counts, labels.true_positives),
-        "fp": partial(labels.from_counts, labels.false_positives),
-        "tn": partial(labels.from_counts, labels.true_negatives),
-        "fn": partial(labels.from_counts, labels.false_negatives),
-        "balanced_accuracy": partial(labels.from_counts, labels.balanced_accuracy),
-        **_of_counts("f1", counts.f1),
-        **_of_counts("precision", counts.precision),
-        **_of_counts("recall", counts.recall),
-        "specificity": partial(labels.from_counts, labels.specificity),
-        "mcc": partial(labels.from_counts, labels.mcc),
-        "cohen_kappa": partial(labels.from_counts, labels.cohen_kappa),
+        **{name: partial(from_counts, formula) for name, formula in FORMULAS.items()},
         "hamming_loss": _hamming_loss,
-        "jaccard": partial(labels.from_counts, partial(labels.macro, counts.jaccard)),
         "roc_auc": partial(ranking.ranking, ranking.roc_auc),
         "average_precision": partial(ranking.ranking, ranking.average_precision),
         "log_loss": _log_loss,

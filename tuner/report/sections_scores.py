@@ -10,7 +10,15 @@ from tuner.records import Final
 from tuner.report import charts_scores
 from tuner.report.collect import Predictions, Report
 from tuner.report.document import Block, Callout, Note, Paragraph, Section, Table
-from tuner.report.tables import calibration, class_table, confusion, label_table, residual_summary, roc_points
+from tuner.report.tables import (
+    ClassRow,
+    calibration,
+    class_table,
+    confusion,
+    label_table,
+    residual_summary,
+    roc_points,
+)
 from tuner.report.wording import counted, number, params, percent, with_bounds
 from tuner.tasks import Task
 
@@ -118,20 +126,18 @@ def _class_rows(target: np.ndarray, labels: np.ndarray, names: Sequence[str], ou
     rows = class_table(target, labels, names)
     several = outputs.shape[1] > 1
     lines = tuple(
-        (
-            row.name,
-            number(row.precision),
-            number(row.recall),
-            number(row.f1),
-            *([number(roc_points(target == k, outputs[:, k]).area)] if several else []),
-            f"{row.support:,}",
-            f"{row.predicted:,}",
-        )
+        _cells(row, *([roc_points(target == k, outputs[:, k]).area] if several else []))
         for k, row in enumerate(rows[:MOST_CLASSES])
     )
     title = "Scores by class" + (f" (the first {MOST_CLASSES})" if len(rows) > MOST_CLASSES else "")
     heads = ("class", "precision", "recall", "F1", *["ROC AUC"] * several, "rows", "predicted")
     return Table(title, heads, lines, frozenset(range(1, len(heads))), folded=len(lines) > 20)
+
+
+def _cells(row: ClassRow, *areas: float) -> tuple[str, ...]:
+    """Return a class's or label's line of a table: its rates, what follows them, and its rows."""
+    rates = map(number, (row.precision, row.recall, row.f1, *areas))
+    return row.name, *rates, f"{row.support:,}", f"{row.predicted:,}"
 
 
 def _top_confusions(counts: np.ndarray, names: Sequence[str]) -> Table:
@@ -164,15 +170,7 @@ def _multilabel(report: Report, found: Predictions) -> Iterator[Block]:
     names = report.study.dataset.target_names
     yield from _threshold_note(report)
     rows = label_table(found.target, found.outputs, names, np.array(deciding_head(report).thresholds))
-    lines = tuple(
-        (
-            row.name,
-            *map(number, (row.precision, row.recall, row.f1, row.roc_auc, row.average_precision)),
-            f"{row.support:,}",
-            f"{row.predicted:,}",
-        )
-        for row in rows[:MOST_CLASSES]
-    )
+    lines = tuple(_cells(row.given, row.roc_auc, row.average_precision) for row in rows[:MOST_CLASSES])
     heads = ("label", "precision", "recall", "F1", "ROC AUC", "average precision", "rows", "predicted")
     yield Table("Scores by label", heads, lines, frozenset(range(1, 8)), folded=len(lines) > 30)
     each = [(name, found.target[:, k].astype(int), found.outputs[:, k]) for k, name in enumerate(names)]

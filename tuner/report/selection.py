@@ -1,4 +1,24 @@
-"""What the winner's score is worth once its selection is paid for."""
+"""What the winner's score is worth once its selection is paid for: bootstrap bias-corrected cross-validation.
+
+Rows are resampled, the trial with the best mean over folds on the resample is chosen, as the study chose its winner,
+and scored on the rows that were not drawn; nothing is trained (Tsamardinos, Greasidou and Borboudakis 2018,
+Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation, algorithm 5). Three choices
+are ours:
+
+- Each fold is scored by itself and the folds' mean is taken, as in the study, so that ``naive`` is the score that the
+  study shows. A fold that a resample leaves undefined does not enter that mean.
+- A metric that is no mean over rows, such as RMSE or R2, has another expectation on few rows than on many. Each
+  trial's scores on rows not drawn are therefore moved so that their mean is the trial's own score. This leaves the
+  luck of the choice in, takes the effect of few rows out, and makes a lone trial's score its own correction.
+- Where rows come in groups, groups are drawn. Rows in time order are drawn like any others.
+
+All complete trials are chosen from. Failed ones could not have won. Pruned ones were given up because they were
+behind, so they would have won few resamples; they leave no predictions at an epoch of their own, and without them the
+correction may be a little too small. So it may for the choice of the epoch: early stopping with ``rows: fold`` has
+seen the scored rows. The bounds are the percentiles of the scores of the rows not drawn, about a third of all, so
+they lie some 1.3 times as far apart as those of an ordinary bootstrap. That leaves room for what training on other
+rows would change, which no resampling of predictions can see.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,25 +95,6 @@ def bias_corrected(
     reference: int = 0,
 ) -> Corrected:
     """Return the winner's score without the luck of having won: bootstrap bias-corrected cross-validation.
-
-    Rows are resampled, the trial with the best mean over folds on the resample is chosen, as the study chose its
-    winner, and scored on the rows that were not drawn; nothing is trained (Tsamardinos, Greasidou and Borboudakis
-    2018, Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation, algorithm 5). Three
-    choices are ours:
-
-    - Each fold is scored by itself and the folds' mean is taken, as in the study, so that ``naive`` is the score that
-      the study shows. A fold that a resample leaves undefined does not enter that mean.
-    - A metric that is no mean over rows, such as RMSE or R2, has another expectation on few rows than on many. Each
-      trial's scores on rows not drawn are therefore moved so that their mean is the trial's own score. This leaves
-      the luck of the choice in, takes the effect of few rows out, and makes a lone trial's score its own correction.
-    - Where rows come in groups, groups are drawn. Rows in time order are drawn like any others.
-
-    All complete trials are chosen from. Failed ones could not have won. Pruned ones were given up because they were
-    behind, so they would have won few resamples; they leave no predictions at an epoch of their own, and without them
-    the correction may be a little too small. So it may for the choice of the epoch: early stopping with ``rows:
-    fold`` has seen the scored rows. The bounds are the percentiles of the scores of the rows not drawn, about a third
-    of all, so they lie some 1.3 times as far apart as those of an ordinary bootstrap. That leaves room for what
-    training on other rows would change, which no resampling of predictions can see.
 
     Args:
         outputs: trial number -> (n_repeats, n_rows, n_units) out-of-fold outputs of each complete trial; rows that

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.model import fold_counts as counts
+from tuner.model import label_counts as counts
 
 MAX_POINTS = 400
 """Points of a curve at most; a picture shows no more."""
@@ -37,25 +37,15 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """How one label of several is predicted; as ``ClassRow``, and by its probability.
+    """How one label of several is predicted.
 
     Attributes:
-        name: of the label, as text.
-        precision: share of the predicted rows that are right; 0 where none is predicted.
-        recall: share of the true rows that are found; 0 where none is true.
-        f1: their harmonic mean; 0 where there is nothing.
-        support: rows that have the label.
-        predicted: rows that are said to have it.
-        roc_auc: NaN where all rows or none have the label.
-        average_precision: NaN where none has it.
+        given: whether it is given, as the class of one row is.
+        roc_auc: of its probability; NaN where all rows or none have the label.
+        average_precision: likewise; NaN where none has it.
     """
 
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-    predicted: int
+    given: ClassRow
     roc_auc: float
     average_precision: float
 
@@ -142,9 +132,7 @@ def class_table(target: np.ndarray, labels: np.ndarray, names: Sequence[str]) ->
     support, predicted, hits = (
         np.bincount(codes, minlength=n_classes) for codes in (true, called, true[true == called])
     )
-    return tuple(
-        ClassRow(name, *row) for name, row in zip(names, _rates(hits, predicted, support), strict=True)
-    )
+    return _rows(names, hits, predicted, support)
 
 
 def label_table(
@@ -159,21 +147,20 @@ def label_table(
         thresholds: the probability above which a label is given: one for all, or (n_labels,).
     """
     true, called = np.asarray(target, bool), outputs > thresholds
-    rates = _rates((true & called).sum(axis=0), called.sum(axis=0), true.sum(axis=0))
+    given = _rows(names, (true & called).sum(axis=0), called.sum(axis=0), true.sum(axis=0))
     areas = [
         (roc_points(true[:, k], outputs[:, k]).area, pr_points(true[:, k], outputs[:, k]).area)
         for k in range(len(names))
     ]
-    return tuple(LabelRow(name, *row, *area) for name, row, area in zip(names, rates, areas, strict=True))
+    return tuple(LabelRow(row, *area) for row, area in zip(given, areas, strict=True))
 
 
-def _rates(
-    hits: np.ndarray, predicted: np.ndarray, support: np.ndarray
-) -> list[tuple[float, float, float, int, int]]:
-    precision, recall, f1 = (
-        rate(hits, predicted, support) for rate in (counts.precision, counts.recall, counts.f1)
-    )
-    return list(zip(*(each.tolist() for each in (precision, recall, f1, support, predicted)), strict=True))
+def _rows(
+    names: Sequence[str], hits: np.ndarray, predicted: np.ndarray, support: np.ndarray
+) -> tuple[ClassRow, ...]:
+    rates = (rate(hits, predicted, support) for rate in (counts.precision, counts.recall, counts.f1))
+    columns = (each.tolist() for each in (*rates, support, predicted))
+    return tuple(ClassRow(*row) for row in zip(names, *columns, strict=True))
 
 
 def roc_points(positive: np.ndarray, chances: np.ndarray) -> Curve:
