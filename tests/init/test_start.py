@@ -92,7 +92,7 @@ def test_the_file_says_how_long_the_study_takes_and_how_that_is_known(begun):
 
 def test_an_epoch_is_measured_as_a_trial_needs_it(tmp_path):
     study = study_of(tmp_path)
-    largest = measure(study).largest
+    largest = measure(study, 8).largest
     again = evaluate(TrialTask(study.problem, 0, {**study.config.space.largest(), "epochs": 16}, NO_BAR))
     assert 0.02 < largest.later / (again.seconds / again.epochs) < 50  # the machine may be busy in between
     assert largest.first > 0

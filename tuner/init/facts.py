@@ -95,6 +95,7 @@ class TableFacts:
         row_shape: the shape of a row that is an array, such as (28, 28); None for a table.
         times: columns that may put the rows in order.
         groups: columns that may say which rows belong together.
+        no_header: whether the names of the columns look like a row's values.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class TableFacts:
     row_shape: tuple[int, ...] | None = None
     times: tuple[str, ...] = ()
     groups: tuple[str, ...] = field(default=())
+    no_header: bool = False
 
     @property
     def inputs(self) -> tuple[ColumnFacts, ...]:

@@ -14,6 +14,7 @@ from tuner.config.study_file import StudyConfig, load_config
 from tuner.data.sources import file_ending
 from tuner.errors import TunerError
 from tuner.init.budget import Budget, Paces, fit_budget
+from tuner.init.choices import count_inputs
 from tuner.init.facts import TableFacts
 from tuner.init.look import look_at
 from tuner.init.measure import measure
@@ -76,7 +77,7 @@ def init_study(
     facts = look_at(_absolute(data), tuple(targets))
     seen(facts)
     study = _draft(facts, place)
-    paces = measure(study)
+    paces = measure(study, count_inputs(facts))
     budget = fit_budget(paces, size_of(facts.n_rows).epochs)
     text = study_text(facts, place, _name_of(place), budget)
     _write(path, text)

@@ -100,7 +100,12 @@ def _rows(facts: TableFacts) -> list[str]:
     lines = []
     if facts.row_shape is not None:
         shape = " x ".join(map(str, facts.row_shape))
-        lines.append(f"each row is an array of {shape}; its values are the columns")
+        as_what = "read as an image" if len(facts.row_shape) in (2, 3) else "its values are the columns"
+        lines.append(f"each row is an array of {shape}, {as_what}")
+    if facts.no_header:
+        lines.append(
+            "the columns' names look like a row's values: if the file has no header, put a line of names above"
+        )
     if facts.n_unlabelled:
         lines.append(f"{counted(facts.n_unlabelled, 'row')} without a target are left out")
     if facts.n_copies:
