@@ -116,6 +116,19 @@ def test_dates_and_households_are_offered_as_time_and_group(looked):
     assert looked.groups == ("household",)
 
 
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([*map(str, range(89)), "12 kg"], "almost numbers: texts because of '12 kg'"),
+        (["03/04/2025", "05/06/2025", "07/08/2025"] * 30, "month first: read as month/day/year"),
+    ],
+)
+def test_a_column_that_may_be_meant_otherwise_is_told_of(tmp_path, values, what):
+    facts = look(tmp_path, pd.DataFrame({"a": values, "y": np.arange(90) % 2}), "y")
+    told = [f"{concern.what}: {concern.reason}" for concern in column(facts, "a").concerns]
+    assert any(each.startswith(what) for each in told)
+
+
 def test_the_target_is_counted(looked):
     counts = made_table()["sick"].value_counts()
     assert looked.target.task is Task.BINARY

@@ -37,7 +37,6 @@ class Started:
         path: the file, as a user would type it.
         facts: what is known of the table.
         config: the file, read again.
-        notes: what ``tune run`` will say of the data.
         budget: how much the study may try, and how long it takes.
         paces: what was measured.
     """
@@ -45,7 +44,6 @@ class Started:
     path: Path
     facts: TableFacts
     config: StudyConfig
-    notes: tuple[str, ...]
     budget: Budget
     paces: Paces
 
@@ -81,7 +79,7 @@ def init_study(
     budget = fit_budget(paces, size_of(facts.n_rows).epochs)
     text = study_text(facts, place, _name_of(place), budget)
     _write(path, text)
-    return Started(path, facts, load_config(path), study.dataset.notes, budget, paces)
+    return Started(path, facts, load_config(path), budget, paces)
 
 
 def draft_text(facts: TableFacts, place: Path) -> str:

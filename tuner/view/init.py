@@ -14,6 +14,7 @@ from tuner.report.wording import counted, number, percent
 from tuner.tasks import Task
 
 MOST_COLUMNS = 40
+SOME_COLUMNS = 10
 MOST_LABELS = 12
 
 
@@ -39,10 +40,11 @@ def show_started(started: Started) -> None:
     out, config = _out(), started.config
     held_out = f"{percent(float(config.test))} of the rows held out" if config.test else "no rows held out"
     repeats = f" x {config.cv.repeats} repeats" if config.cv.repeats > 1 else ""
+    tried = f"{config.search.trials} trials of up to {config.training.epochs} epochs"
+    limit = " No trial starts after an hour." if started.budget.hour else ""
     lines = (
-        *started.notes,
         f"{config.task}, objective {config.objective}, {config.cv.folds} folds{repeats}, {held_out}",
-        f"{config.search.trials} trials of up to {config.training.epochs} epochs: {time_sentence(started.budget)}",
+        f"{tried}: {time_sentence(started.budget)}{limit}",
         f"wrote {started.path}, with a comment for each choice, and {SCHEMA_FILE} beside it, for editors",
         f"next: tune check {started.path}   tune run {started.path}",
     )
@@ -61,11 +63,11 @@ def _say(out: Console, line: str) -> None:
 
 
 def _show_columns(columns: tuple[ColumnFacts, ...], out: Console) -> None:
-    """Print a line a column; of many, those that have something to know."""
+    """Print a line a column; of many, those that have something to know, or else a few."""
     shown = columns
     if len(columns) > MOST_COLUMNS:
         noted = tuple(column for column in columns if column.concerns)
-        shown = (noted or columns)[:MOST_COLUMNS]
+        shown = noted[:MOST_COLUMNS] or columns[:SOME_COLUMNS]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("column", "kind", "missing", "distinct", "to know"):
         right = heading in ("missing", "distinct")
