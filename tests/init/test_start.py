@@ -66,7 +66,7 @@ def test_the_file_runs_unchanged(begun):
 def test_init_shows_the_table_and_where_the_file_is(begun):
     folder, said, _ = begun
     assert said.out.startswith(f"{folder / 'my table.csv'}: 240 rows, 4 columns: 4 numeric\n")
-    assert re.search(r"^target 'left', binary: no \d+ \(\d+ %\), yes \d+ \(\d+ %\)$", said.out, re.M)
+    assert re.search(r"^target 'left', binary: 'no' \d+ \(\d+ %\), 'yes' \d+ \(\d+ %\)$", said.out, re.M)
     assert re.search(r"^customer_id .* identifier: .*\(dropped\)", said.out, re.M)
     assert "wrote studies/my table.yaml" in said.out
     assert said.out.splitlines()[-1].startswith("next: tune check studies/my table.yaml")

@@ -65,6 +65,11 @@ class SavedModel:
         self.columns: tuple[Column, ...] = tuple(part.column() for part in manifest.columns)
         self.branches = branches
 
+    def __repr__(self) -> str:
+        targets = ", ".join(f"'{name}'" for name in self.manifest.target_names)
+        columns = f"{len(self.columns)} column{'' if len(self.columns) == 1 else 's'}"
+        return f"SavedModel({str(self.folder)!r}: {self.manifest.task}, predicts {targets} from {columns})"
+
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return predictions: a row for each row of a table, under the same index.
 
@@ -97,6 +102,11 @@ class SavedModel:
         Raises:
             DataError: as for ``predict``.
         """
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(
+                f"{rows.place}: a {type(frame).__name__} is not a DataFrame, whose columns are known by their names; "
+                "make one: pandas.DataFrame(values, columns=[...])"
+            )
         features = read_columns(frame, self.columns, rows)
         total: np.ndarray | None = None
         for branch in self.branches:

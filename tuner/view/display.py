@@ -159,7 +159,7 @@ def _about(study: Study) -> list[str]:
     ]
     if dataset.classes:
         counts = np.bincount(dataset.target, minlength=len(dataset.classes))
-        shares = [f"{name} {count:,}" for name, count in zip(dataset.classes, counts, strict=True)]
+        shares = [f"'{name}' {count:,}" for name, count in zip(dataset.classes, counts, strict=True)]
         if dataset.task is Task.BINARY:
             shares[1] += " (positive)"
         listed = ", ".join(shares[:12]) + (f", and {len(shares) - 12} more" if len(shares) > 12 else "")

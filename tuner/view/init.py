@@ -85,7 +85,7 @@ def _target(facts: TableFacts) -> str:
     if target.labels:
         places = sorted(range(len(target.labels)), key=lambda place: -target.counts[place])
         shares = [
-            f"{target.labels[place]} {target.counts[place]:,} ({percent(target.counts[place] / facts.n_rows)})"
+            f"'{target.labels[place]}' {target.counts[place]:,} ({percent(target.counts[place] / facts.n_rows)})"
             for place in places[:MOST_LABELS]
         ]
         more = f", and {len(places) - MOST_LABELS} more" if len(places) > MOST_LABELS else ""
