@@ -252,7 +252,8 @@ def predict(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Rows to predict: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz."
+            metavar="DATA",
+            help="Rows to predict: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz, or a folder of PNG and JPEG files.",
         ),
     ],
     output: Annotated[
