@@ -102,7 +102,16 @@ def test_one_cycle_is_that_of_pytorch_in_three_phases_up_to_where_steps_turn():
     n_steps, own = 2000, 0.95
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=RATE, momentum=own)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, RATE, n_steps, 0.45, "linear", True, 0.8, own, 10.0, 1000.0, three_phase=True
+        optimizer,
+        max_lr=RATE,
+        total_steps=n_steps,
+        pct_start=0.45,
+        anneal_strategy="linear",
+        base_momentum=0.8,
+        max_momentum=own,
+        div_factor=10.0,
+        final_div_factor=1000.0,
+        three_phase=True,
     )
     expected = []
     for _ in range(n_steps):
