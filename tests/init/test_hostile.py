@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.errors import DataError
@@ -211,6 +212,19 @@ def test_images_are_read_by_a_convolutional_network(tmp_path):
     assert (config.data.target, config.task, config.preprocess.numeric) == (None, "multiclass", "max")
     assert (config.training.model, config.search_space) == ("cnn", "cnn")
     assert "  # augment: {shift: 1, " in config.path.read_text(encoding="utf-8")
+
+
+def test_pictures_of_several_sizes_are_brought_to_one(tmp_path):
+    for place, (height, width) in enumerate([(20, 30), (40, 60), (400, 600)] * 4):
+        file = tmp_path / "photos" / ("cat", "dog")[place % 2] / f"{place}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(place).integers(0, 255, (height, width), np.uint8)
+        Image.fromarray(pixels).save(file)
+    config = study_of(tmp_path / "photos")
+    # The median size is 40 x 60; of six pictures a class, each of five folds scores one.
+    assert (config.data.path, config.data.target, config.data.image) == ("../photos", None, (40, 60))
+    assert (config.training.model, config.test, config.task) == ("cnn", 0.0, "binary")
+    assert "stretched to 40 x 60" in " ".join(look_at(tmp_path / "photos", ()).notes)
 
 
 def test_rows_of_numbers_in_an_array_are_a_table(tmp_path):

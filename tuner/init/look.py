@@ -12,6 +12,7 @@ from tuner.data.columns import Column, Kind, is_number, shorten, to_floats
 from tuner.data.csv_file import looks_like_row
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.features import ID_NAME
+from tuner.data.picture_files import class_pictures, is_picture_folder
 from tuner.data.roles import check_roles
 from tuner.data.sources import Source, Table, read_source
 from tuner.errors import DataError
@@ -50,7 +51,8 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         DataError: the table cannot be read, a target is not a column or cannot be predicted, or none is named (with
             the likeliest).
     """
-    source = Source("path", str(path))
+    image = _picture_size(path)
+    source = Source("path", str(path), image)
     table = read_source(source, path.parent)
     names = tuple(targets) or table.target_columns
     if names is None:
@@ -70,8 +72,28 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         row_shape=dataset.row_shape,
         times=tuple(column.name for column in columns if column.kind is Kind.DATETIME),
         groups=tuple(column.name for column in columns if looks_like_group(column, len(dataset.target))),
+        image=image,
+        notes=table.notes,
         no_header=table.row_shape is None and looks_like_row([str(name) for name in table.frame.columns]),
     )
+
+
+def _picture_size(path: Path) -> tuple[int, int] | None:
+    """Return the height and width that a folder's pictures should have; None for their own, or where it is no folder.
+
+    Raises:
+        DataError: the folder's pictures cannot be read, or have no classes.
+    """
+    if not is_picture_folder(path):
+        return None
+    from tuner.data.pictures import LONGEST_SIDE, look_at_pictures, proposed_size
+
+    seen = look_at_pictures([picture.path for picture in class_pictures(path).pictures])
+    sizes = {(each.height, each.width) for each in seen}
+    if len(sizes) == 1 and max(*sizes.pop()) <= LONGEST_SIDE:
+        return None
+    height, width, _ = proposed_size(seen)
+    return height, width
 
 
 def _load(source: Source, targets: tuple[str, ...], drop: tuple[str, ...]) -> Dataset:

@@ -76,7 +76,7 @@ def study_text(facts: TableFacts, place: Path, name: str | None, budget: Budget 
 def _opening(facts: TableFacts, budget: Budget | None) -> list[str]:
     names = ", ".join(f"'{name}'" for name in facts.target.names[:5])
     more = f" and {len(facts.target.names) - 5} more" if len(facts.target.names) > 5 else ""
-    inputs = "the images" if _as_images(facts) else counted(len(facts.inputs), "column")
+    inputs = f"the images ({facts.pixels})" if _as_images(facts) else counted(len(facts.inputs), "column")
     lines = [
         f"Predicts {names}{more} from {inputs} of {facts.path.name}, "
         f"{counted(facts.n_rows, 'row')}. Written by tune init; all of it may be changed."
@@ -109,6 +109,9 @@ def _data(facts: TableFacts, place: Path) -> Section:
     parts: list[Part] = [Line("path", relative(facts.path, place.parent), "relative to this file")]
     if not facts.own_target:
         parts.append(Line("target", names[0] if len(names) == 1 else list(names)))
+    if facts.image is not None:
+        why = "height and width that all pictures are brought to; larger ones show more and train longer"
+        parts.append(Line("image", list(facts.image), why))
     parts.append(_drop(facts))
     parts += [Line("time", name, TIME_HINT, False) for name in facts.times[:MOST_OFFERED]]
     parts += [Line("group", name, GROUP_HINT, False) for name in facts.groups[:MOST_OFFERED]]
@@ -178,8 +181,9 @@ def _preprocess(facts: TableFacts) -> Section:
 
 def _networks(facts: TableFacts) -> list[Part]:
     if _as_images(facts):
-        pixels = " x ".join(map(str, facts.row_shape or ()))
-        why = f"convolutional networks, for rows that are images of {pixels}: search_spaces/{IMAGES}.yaml"
+        why = (
+            f"convolutional networks, for rows that are images of {facts.pixels}: search_spaces/{IMAGES}.yaml"
+        )
         return [Line("search_space", IMAGES, why)]
     size, inputs = size_of(facts.n_rows), count_inputs(facts)
     width, default = widest(size, inputs), min(64, widest(size, inputs) // 2)
@@ -220,12 +224,7 @@ def _networks(facts: TableFacts) -> list[Part]:
 
 def _as_images(facts: TableFacts) -> bool:
     """Return whether rows are images, and there are networks and a search space for them."""
-    return (
-        facts.row_shape is not None
-        and len(facts.row_shape) in (2, 3)
-        and IMAGES in MODELS
-        and IMAGES in space_names()
-    )
+    return facts.pixels is not None and IMAGES in MODELS and IMAGES in space_names()
 
 
 def _training(facts: TableFacts, budget: Budget | None) -> list[Part]:

@@ -21,11 +21,7 @@ MOST_LABELS = 12
 def show_looked(facts: TableFacts) -> None:
     """Print what a table holds, and on standard error what is waited for next."""
     out = _out()
-    kinds = Counter(column.kind.value if column.kind else "not usable" for column in facts.columns)
-    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    columns = counted(len(facts.columns), "column")
-    _say(out, f"{facts.path}: {counted(facts.n_rows, 'row')}, {columns}: {listed}")
-    for line in (_target(facts), *_rows(facts)):
+    for line in (_first(facts), _target(facts), *_rows(facts)):
         _say(out, line)
     if facts.row_shape is None:
         _show_columns(facts.columns, out)
@@ -33,6 +29,15 @@ def show_looked(facts: TableFacts) -> None:
     messages.print(
         "training the smallest and the largest network for a few epochs, to say how long a study takes"
     )
+
+
+def _first(facts: TableFacts) -> str:
+    if facts.pixels is not None:
+        return f"{facts.path}: {counted(facts.n_rows, 'image')} of {facts.pixels}"
+    kinds = Counter(column.kind.value if column.kind else "not usable" for column in facts.columns)
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    columns = counted(len(facts.columns), "column")
+    return f"{facts.path}: {counted(facts.n_rows, 'row')}, {columns}: {listed}"
 
 
 def show_started(started: Started) -> None:
@@ -99,11 +104,10 @@ def _target(facts: TableFacts) -> str:
 
 
 def _rows(facts: TableFacts) -> list[str]:
-    lines = []
-    if facts.row_shape is not None:
+    lines = list(facts.notes)
+    if facts.row_shape is not None and facts.pixels is None:
         shape = " x ".join(map(str, facts.row_shape))
-        as_what = "read as an image" if len(facts.row_shape) in (2, 3) else "its values are the columns"
-        lines.append(f"each row is an array of {shape}, {as_what}")
+        lines.append(f"each row is an array of {shape}; its values are the columns")
     if facts.no_header:
         lines.append(
             "the columns' names look like a row's values: if the file has no header, put a line of names above"
