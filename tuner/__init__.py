@@ -4,6 +4,7 @@ The names below are all that is public. Each is imported when it is first used (
 takes no time.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,10 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'tuner' has no attribute {name!r}; it has: {', '.join(__all__)}")
-    found: object = getattr(import_module(_HOMES[name]), name)
+    with warnings.catch_warnings():
+        # Optuna's progress bar, which is not used, asks in a notebook for an extension as it is imported.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        found: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = found
     return found
 

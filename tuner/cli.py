@@ -58,7 +58,10 @@ def options(
 def init(
     data: Annotated[
         Path,
-        typer.Argument(metavar="DATA", help="Your table: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz."),
+        typer.Argument(
+            metavar="DATA",
+            help="Your table: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz; or a folder of PNG and JPEG files.",
+        ),
     ],
     target: Annotated[
         list[str] | None,
@@ -252,7 +255,8 @@ def predict(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Rows to predict: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz."
+            metavar="DATA",
+            help="Rows to predict: .csv[.gz], .tsv[.gz], .parquet, .feather, .npz, or a folder of PNG and JPEG files.",
         ),
     ],
     output: Annotated[

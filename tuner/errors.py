@@ -32,7 +32,8 @@ def nearest(name: object, allowed: Iterable[object]) -> str:
         allowed: the names that exist.
     """
     names = [str(option) for option in allowed]
-    close = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    alike = [option for option in names if option.casefold() == str(name).casefold()]
+    close = alike or get_close_matches(str(name), names, n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 

@@ -248,6 +248,7 @@ def _manifest(
         model=problem.model,
         thresholds=plan.thresholds,
         columns=tuple(map(_column, dataset.columns)),
+        image=dataset.picture,
         trials=tuple(
             TrialPart(number=each.trial, weight=each.weight, params=dict(each.params), epochs=each.epochs)
             for each in members

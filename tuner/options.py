@@ -13,8 +13,12 @@ def idle_workers(workers: int | None, window: int) -> str | None:
     )
 
 
-def parse_timeout(timeout: str | None) -> float | None:
+def parse_timeout(timeout: str | None, name: str = "--timeout") -> float | None:
     """Return seconds; None where the option was not given.
+
+    Args:
+        timeout: as it was given.
+        name: how messages name it.
 
     Raises:
         TunerError: the text has another form than 90s, 10m, 2h or none.
@@ -24,4 +28,4 @@ def parse_timeout(timeout: str | None) -> float | None:
     try:
         return timeout_seconds(timeout)
     except ValueError as error:
-        raise TunerError(f"--timeout: {error}") from None
+        raise TunerError(f"{name}: {error}") from None

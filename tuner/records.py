@@ -1,7 +1,7 @@
 """What is known of a trial once it has ended: the value that workers return, and storage and MLflow keep."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -84,15 +84,15 @@ class TrialResult:
     epochs: int = 0
     metrics: Mapping[str, float] | None = None
     fold_metrics: Mapping[str, tuple[float, ...]] | None = None
-    curve: tuple[float, ...] = ()
-    curves: Mapping[str, np.ndarray] | None = None
+    curve: tuple[float, ...] = field(default=(), repr=False)
+    curves: Mapping[str, np.ndarray] | None = field(default=None, repr=False)
     seconds: float = 0.0
     parameters: int = 0
     latency_ms: float | None = None
     constraints: Mapping[str, float] | None = None
     reason: Reason | None = None
     message: str | None = None
-    oof: np.ndarray | None = None
+    oof: np.ndarray | None = field(default=None, repr=False)
     same_as: int | None = None
 
     @property

@@ -149,11 +149,11 @@ def load_table(config: StudyConfig) -> Dataset:
     """
     data = config.data
     if data.path is not None:
-        source = Source("path", data.path)
+        source = Source("path", data.path, data.image)
     elif data.sklearn is not None:
-        source = Source("sklearn", data.sklearn)
+        source = Source("sklearn", data.sklearn, data.image)
     else:
-        source = Source("python", str(data.python))
+        source = Source("python", str(data.python), data.image)
     return load_dataset(
         source,
         target=data.target,
@@ -165,7 +165,6 @@ def load_table(config: StudyConfig) -> Dataset:
         positive=config.positive,
         test_path=config.test if isinstance(config.test, str) else None,
         folder=config.folder,
-        image=data.image,
     )
 
 

@@ -59,7 +59,9 @@ def test_charts_are_plotly_figures_of_the_trials(page):
     ]
     assert len(points.x) <= 4
     assert len(page["study"].plot_learning()) >= 1
-    with pytest.raises(TunerError, match="the trials so far give no such picture"):
+    with pytest.raises(
+        TunerError, match="needs several objectives and a trial that is complete; the study has 4 "
+    ):
         page["study"].plot_front()
 
 
@@ -125,6 +127,7 @@ def test_an_error_in_a_callback_is_passed_on_and_nothing_is_lost(tmp_path):
         ({"settings": {"cv": {"fold": 2}}}, "cv.fold: unknown key; did you mean 'folds'"),
         ({"settings": {"search": {"trials": 3}}}, "search.trials is given by an argument too"),
         ({"search_space": {"layer": 1}}, "'layer' is not a parameter"),
+        ({"callback": 3}, "callback: 3 is no function; it is called with each trial that has ended"),
         ({"name": "a/b"}, "cannot be the name of a folder"),
     ],
 )
@@ -139,6 +142,36 @@ def test_what_is_no_table_and_a_target_that_is_not_there_are_told(tmp_path):
         search_table(np.zeros((3, 2)), "y", name="small", folder=tmp_path)
     with pytest.raises(TunerError, match="target 'z' is not a column"):
         search_table(table(), "z", name="small", folder=tmp_path, settings=SETTINGS, show=False)
+
+
+def test_the_target_of_numbered_columns_is_named_by_its_number(tmp_path):
+    numbered = table().set_axis([0, 1, 2], axis=1)
+    study = search_table(
+        numbered,
+        2,
+        name="small",
+        folder=tmp_path,
+        search_space=SPACE,
+        trials=1,
+        settings=SETTINGS,
+        show=False,
+    )
+    assert study.model.manifest.target_names == ("2",)
+    assert repr(study.model).endswith("model': regression, predicts '2' from 2 columns)")
+    assert study.predict(numbered[[0, 1]].to_numpy()).equals(study.predict(numbered))
+
+
+def test_a_time_that_is_none_is_named_as_the_argument(tmp_path):
+    (tmp_path / "iris.yaml").write_text("data: {sklearn: iris}\n")
+    with pytest.raises(TunerError, match=r"^timeout: 5 is not a time"):
+        run_study(tmp_path / "iris.yaml", timeout=5)
+
+
+def test_a_trial_in_a_callback_is_shown_without_its_curves(page):
+    shown = repr(page["study"].best_trial)
+    assert "best_epoch=" in shown
+    assert "curve" not in shown
+    assert "oof" not in shown
 
 
 def test_a_study_that_was_not_run_is_told(tmp_path):

@@ -148,6 +148,38 @@ CASES: dict[str, Case] = {
             "initializer": "lecun_uniform",
         }
     ),
+    "one cycle of rate and momentum, nesterov, folds that differ in steps": Case(
+        {
+            **TWO_LAYERS,
+            "optimizer": "nesterov",
+            "momentum": 0.95,
+            "learning_rate": 0.05,
+            "schedule": "one_cycle",
+            "schedule_momentum": 0.6,
+        }
+    ),
+    "one cycle of rate and beta_1 after a warm-up": Case(
+        {
+            **TWO_LAYERS,
+            "optimizer": "adamw",
+            "schedule": "one_cycle",
+            "schedule_warmup": 1,
+            "schedule_momentum": 0.5,
+        }
+    ),
+    "ftrl with all of its settings, a falling rate": Case(
+        {
+            **TWO_LAYERS,
+            "optimizer": "ftrl",
+            "learning_rate": 0.1,
+            "initial_accumulator_value": 0.5,
+            "learning_rate_power": -0.7,
+            "l1_regularization_strength": 0.01,
+            "l2_regularization_strength": 0.02,
+            "l2_shrinkage_regularization_strength": 0.03,
+            "schedule": "exponential",
+        }
+    ),
     "bounds on numbers, restarts, batch norm after activations": Case(
         {
             **TWO_LAYERS,

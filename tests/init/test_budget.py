@@ -38,6 +38,10 @@ def test_a_slower_one_gives_up_trials_first_and_then_epochs(later, trials, epoch
     assert budget.seconds < HOUR
 
 
+def test_what_all_trials_would_take_is_known_beside_it():
+    assert budget_of(1.0).wanted == pytest.approx(START + 1.0 * 100 * 51)
+
+
 def test_one_that_never_fits_gets_a_time_limit():
     budget = budget_of(60.0)
     assert (budget.trials, budget.epochs, budget.hour) == (10, 20, True)

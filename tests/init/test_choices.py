@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from tuner.data.columns import Kind
 from tuner.init.choices import (
     METRICS,
+    choose_categorical,
     choose_missing,
     choose_objective,
     choose_scaler,
@@ -111,6 +113,23 @@ def test_missing_numbers_are_marked_where_there_are_many():
     assert few.value == {"numeric": "median", "categorical": "constant", "indicator": False}
     assert many.value == {"numeric": "median", "categorical": "constant", "indicator": True}
     assert "'x0' (30 % of the rows)" in many.why
+
+
+@pytest.mark.parametrize(
+    ("distinct", "n_rows", "searched"), [(20, 5000, False), (51, 5000, True), (51, 500, False)]
+)
+def test_many_categories_with_enough_rows_each_may_be_embedded(distinct, n_rows, searched):
+    columns = (ColumnFacts("c", Kind.CATEGORY, 0, 5), ColumnFacts("state", Kind.CATEGORY, 0, distinct))
+    choice = choose_categorical(table(columns=columns, n_rows=n_rows))
+    assert (choice is not None) == searched
+    if choice is not None:
+        assert choice.value == {"type": "choice", "options": ["onehot", "embedding"]}
+        assert choice.why.startswith("'state': 51 categories")
+
+
+def test_images_have_fewer_folds_since_they_train_long():
+    splits = choose_splits(replace(table((2000, 2000)), row_shape=(28, 28)), Task.BINARY)
+    assert (splits.test, splits.folds, splits.repeats) == (0.2, 3, 1)
 
 
 def test_inputs_are_counted_as_the_preprocessing_makes_them():

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tuner.config.study_file import StudyConfig, load_config
 from tuner.errors import DataError
@@ -137,6 +138,20 @@ def test_semicolons_decimal_commas_and_quotes_are_read(tmp_path):
     assert (config.task, config.positive) == ("binary", "nein")
 
 
+def test_a_comma_in_a_name_between_semicolons_is_part_of_it(tmp_path):
+    rows = "".join(f"{row},5;{row % 3};{'ja' if row % 2 else 'nein'}\n" for row in range(120))
+    of_text(tmp_path, f"Preis (EUR, brutto);Menge;gekauft\n{rows}", "gekauft")
+    assert look_at(tmp_path / "table.csv", ("gekauft",)).columns[0].name == "Preis (EUR, brutto)"
+
+
+def test_more_inputs_than_rows_are_offered_a_selection(tmp_path):
+    frame = pd.DataFrame(
+        np.random.default_rng(3).normal(size=(120, 300)), columns=[f"x{n}" for n in range(300)]
+    )
+    text = of_frame(tmp_path, frame.assign(y=np.arange(120) % 2), "y").path.read_text(encoding="utf-8")
+    assert "  # select: {k: 12}" in text
+
+
 def test_copies_of_rows_are_told_of(tmp_path):
     config = of_text(tmp_path, "a,y\n" + "1,p\n2,q\n3,p\n4,q\n" * 30, "y")
     assert "# 116 rows are copies of others" in config.path.read_text(encoding="utf-8")
@@ -190,8 +205,35 @@ def test_several_numbers_are_predicted_together(tmp_path):
     assert of_text(tmp_path, f"a,u,v\n{rows}", "u", "v").task == "regression"
 
 
-def test_images_without_a_named_target_are_inputs_value_by_value(tmp_path):
+def test_images_are_read_by_a_convolutional_network(tmp_path):
     random = np.random.default_rng(2)
-    np.savez(tmp_path / "table.npz", X=random.random((60, 4, 4)), y=random.integers(0, 3, 60))
+    np.savez(tmp_path / "table.npz", X=random.random((60, 4, 4, 3)), y=random.integers(0, 3, 60))
     config = study_of(tmp_path / "table.npz")
     assert (config.data.target, config.task, config.preprocess.numeric) == (None, "multiclass", "max")
+    assert (config.training.model, config.search_space) == ("cnn", "cnn")
+    assert "  # augment: {shift: 1, " in config.path.read_text(encoding="utf-8")
+
+
+def test_pictures_of_several_sizes_are_brought_to_one(tmp_path):
+    for place, (height, width) in enumerate([(20, 30), (40, 60), (400, 600)] * 4):
+        file = tmp_path / "photos" / ("cat", "dog")[place % 2] / f"{place}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(place).integers(0, 255, (height, width), np.uint8)
+        Image.fromarray(pixels).save(file)
+    config = study_of(tmp_path / "photos")
+    # The median size is 40 x 60; of six pictures a class, each of five folds scores one.
+    assert (config.data.path, config.data.target, config.data.image) == ("../photos", None, (40, 60))
+    assert (config.training.model, config.test, config.task) == ("cnn", 0.0, "binary")
+    assert "stretched to 40 x 60" in " ".join(look_at(tmp_path / "photos", ()).notes)
+
+
+def test_rows_of_numbers_in_an_array_are_a_table(tmp_path):
+    random = np.random.default_rng(2)
+    np.savez(tmp_path / "table.npz", X=random.random((60, 16)), y=random.integers(0, 3, 60))
+    assert study_of(tmp_path / "table.npz").training.model == "mlp"
+
+
+def test_whether_many_categories_are_embedded_is_searched(tmp_path):
+    city = [f"city {row % 25}" for row in range(600)]
+    config = of_frame(tmp_path, pd.DataFrame({"city": city, "y": [row % 3 > 1 for row in range(600)]}), "y")
+    assert config.space.params["preprocess.categorical"].options == ("onehot", "embedding")

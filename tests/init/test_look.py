@@ -116,6 +116,19 @@ def test_dates_and_households_are_offered_as_time_and_group(looked):
     assert looked.groups == ("household",)
 
 
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([*map(str, range(89)), "12 kg"], "almost numbers: texts because of '12 kg'"),
+        (["03/04/2025", "05/06/2025", "07/08/2025"] * 30, "month first: read as month/day/year"),
+    ],
+)
+def test_a_column_that_may_be_meant_otherwise_is_told_of(tmp_path, values, what):
+    facts = look(tmp_path, pd.DataFrame({"a": values, "y": np.arange(90) % 2}), "y")
+    told = [f"{concern.what}: {concern.reason}" for concern in column(facts, "a").concerns]
+    assert any(each.startswith(what) for each in told)
+
+
 def test_the_target_is_counted(looked):
     counts = made_table()["sick"].value_counts()
     assert looked.target.task is Task.BINARY
@@ -138,6 +151,11 @@ def test_a_value_for_value_copy_of_a_category_is_found(tmp_path):
     assert concern.reason == "says the same as 'code', value for value"
 
 
+def test_columns_that_differ_in_each_row_are_no_copies_of_one_another(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(9).random((60, 3)), columns=["a", "b", "y"])
+    assert not any(each.concerns for each in look(tmp_path, frame, "y").columns)
+
+
 def test_a_column_that_gives_a_number_away_is_found(tmp_path):
     y = np.random.default_rng(0).normal(size=300)
     frame = pd.DataFrame({"noise": np.random.default_rng(1).normal(size=300), "bill": 3 * y**3, "y": y})
@@ -158,10 +176,16 @@ def test_where_only_identifiers_are_left_they_are_kept_and_doubted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("counts", "rating"), [((30, 216, 2138, 2836, 193), True), ((300, 290, 310, 305, 295), False)]
+    ("counts", "rating"),
+    [
+        ((30, 216, 2138, 2836, 193), True),
+        ((3, 40, 30, 100, 95, 98, 50, 9), True),
+        ((300, 290, 310, 305, 295), False),
+        ((3, 100, 20, 100, 9), False),
+    ],
 )
 def test_numbers_that_are_rare_at_both_ends_look_like_a_scale(tmp_path, counts, rating):
-    y = np.repeat(np.arange(3, 8), counts)
+    y = np.repeat(np.arange(3, 3 + len(counts)), counts)
     facts = look(tmp_path, pd.DataFrame({"a": np.random.default_rng(2).random(len(y)), "y": y}), "y")
     assert facts.target.rating is rating
 
@@ -173,12 +197,16 @@ def test_without_a_target_the_likeliest_columns_are_named(tmp_path):
     said = str(raised.value)
     assert "--target" in said
     assert "likeliest: 'churn' (2 different values), 'note'" in said
+    frame = pd.DataFrame({"age": [1.5, 2.5, 3.5], "left": ["yes", "no", "no"], "note": ["a", "b", "c"]})
+    with pytest.raises(DataError, match=r"'left' \(2 different values\)"):
+        look(tmp_path, frame)
     assert said.endswith("the columns are: age, churn, note")
 
 
 def test_a_target_that_is_no_column_is_refused_with_the_nearest(tmp_path):
-    with pytest.raises(DataError, match=r"target 'chrun' is not a column; did you mean 'churn'\?"):
-        look(tmp_path, pd.DataFrame({"a": [1, 2], "churn": [0, 1]}), "chrun")
+    for written in ("chrun", "CHURN"):
+        with pytest.raises(DataError, match=rf"target '{written}' is not a column; did you mean 'churn'\?"):
+            look(tmp_path, pd.DataFrame({"a": [1, 2], "churn": [0, 1]}), written)
 
 
 def test_an_npz_file_says_itself_what_its_target_is(tmp_path):
@@ -188,3 +216,28 @@ def test_an_npz_file_says_itself_what_its_target_is(tmp_path):
     assert (facts.own_target, facts.target.names, facts.row_shape) == (True, ("y",), (4, 4))
     assert len(facts.inputs) == 16
     assert not any(each.concerns for each in facts.columns)
+
+
+HEADLESS = "5.1,3.5,1.4,a\n4.9,3.0,1.4,b\n" + "6.1,2.5,3.3,a\n5.5,2.4,1.1,b\n" * 20
+
+
+def test_a_file_without_a_header_is_noticed(tmp_path):
+    (tmp_path / "t.csv").write_text(HEADLESS, encoding="utf-8")
+    assert look_at(tmp_path / "t.csv", ("a",)).no_header
+    with pytest.raises(
+        DataError, match=r"'y' is not a column; the columns are: 5.1, 3.5, 1.4, a; if the first line is a"
+    ):
+        look_at(tmp_path / "t.csv", ("y",))
+
+
+def test_numbers_that_rise_are_names(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(3).random((60, 4)), columns=["400.5", "401", "401.5", "y"])
+    assert not look(tmp_path, frame, "y").no_header
+
+
+def test_dates_are_no_target(tmp_path):
+    days = pd.date_range("2024-01-01", periods=90, freq="D").strftime("%Y-%m-%d")
+    with pytest.raises(
+        DataError, match=r"nearly every row is a class of its own \(they are dates; a target is numbers"
+    ):
+        look(tmp_path, pd.DataFrame({"a": range(90), "y": days}), "y")

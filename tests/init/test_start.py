@@ -66,7 +66,7 @@ def test_the_file_runs_unchanged(begun):
 def test_init_shows_the_table_and_where_the_file_is(begun):
     folder, said, _ = begun
     assert said.out.startswith(f"{folder / 'my table.csv'}: 240 rows, 4 columns: 4 numeric\n")
-    assert re.search(r"^target 'left', binary: no \d+ \(\d+ %\), yes \d+ \(\d+ %\)$", said.out, re.M)
+    assert re.search(r"^target 'left', binary: 'no' \d+ \(\d+ %\), 'yes' \d+ \(\d+ %\)$", said.out, re.M)
     assert re.search(r"^customer_id .* identifier: .*\(dropped\)", said.out, re.M)
     assert "wrote studies/my table.yaml" in said.out
     assert said.out.splitlines()[-1].startswith("next: tune check studies/my table.yaml")
@@ -92,7 +92,7 @@ def test_the_file_says_how_long_the_study_takes_and_how_that_is_known(begun):
 
 def test_an_epoch_is_measured_as_a_trial_needs_it(tmp_path):
     study = study_of(tmp_path)
-    largest = measure(study).largest
+    largest = measure(study, 8).largest
     again = evaluate(TrialTask(study.problem, 0, {**study.config.space.largest(), "epochs": 16}, NO_BAR))
     assert 0.02 < largest.later / (again.seconds / again.epochs) < 50  # the machine may be busy in between
     assert largest.first > 0

@@ -106,6 +106,17 @@ def test_losses_are_listed_by_task():
     assert {name for task in Task for name in losses_for(task)} == set(LOSSES)
 
 
+@pytest.mark.parametrize(
+    ("task", "alias"), [(Task.BINARY, "focal"), (Task.MULTICLASS, "focal"), (Task.REGRESSION, "pinball")]
+)
+def test_a_loss_that_does_not_fit_is_answered_with_all_names_that_do(task, alias, tmp_path):
+    with pytest.raises(ValueError, match=f"'nothing' is not a loss for {task}; one of: ") as raised:
+        find_loss("nothing", task, tmp_path)
+    allowed = str(raised.value).partition("one of: ")[2].split(", ")
+    assert allowed == [*losses_for(task), alias]
+    assert find_loss(alias, task, tmp_path).name in losses_for(task)
+
+
 def test_every_loss_has_a_definition_to_be_compared_with():
     assert {plan.name for plan in DEFINITIONS} == set(LOSSES)
     assert all(loss.target in TARGET_FORMS for loss in LOSSES.values())

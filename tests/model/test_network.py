@@ -122,6 +122,10 @@ def test_all_problems_of_a_trials_params_are_told_at_once():
         ("schedule_factor", [0.1], [0, 1]),
         ("schedule_patience", [1], [0, 1.5]),
         ("schedule_warmup", [0, 5], [-1, 0.5]),
+        ("schedule_momentum", ["none", 0, 0.85], [1.0, -0.1, "auto", True, None]),
+        ("learning_rate_power", [-0.5, -1], [0, 0.5, -1.1]),
+        ("l1_regularization_strength", [0, 0.1], [-0.1, "none"]),
+        ("l2_shrinkage_regularization_strength", [0, 3], [-1, False]),
         ("dropout", [0, 0.0, 0.999], [1, -0.1, math.nan, False]),
         ("l1", [0, 1e-7, 3.0], [-1e-9, math.inf, "1e-4"]),
         ("optimizer", ["sgd", "nadam", "lion"], ["lamb"]),
@@ -167,6 +171,23 @@ def test_a_schedule_reads_its_own_settings_alone():
     assert one.schedule == plan_network({"schedule": "step", "schedule_drop": 0.1}).schedule
     assert one.schedule.settings == (("drop", 0.1), ("every", 10.0))
     assert plan_network({"schedule_warmup": 2}).schedule.warmup == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "cycled"),
+    [
+        ({"optimizer": "momentum"}, "momentum"),
+        ({"optimizer": "adamw"}, "beta_1"),
+        ({"optimizer": "sgd"}, None),
+        ({"optimizer": "sgd", "momentum": 0.5}, "momentum"),
+        ({"optimizer": "rmsprop"}, None),
+        ({"optimizer": "adam", "schedule": "cosine"}, None),
+        ({"optimizer": "adam", "schedule_momentum": "none"}, None),
+    ],
+)
+def test_a_cycle_changes_the_momentum_of_an_optimizer_that_has_one(params, cycled):
+    network = plan_network({"schedule": "one_cycle", "schedule_momentum": 0.8, **params})
+    assert network.cycled == cycled
 
 
 def test_every_default_is_in_its_domain_and_every_meaning_is_a_sentence():

@@ -87,6 +87,54 @@ def test_one_cycle_rises_to_the_rate_and_ends_at_a_ten_thousandth():
     np.testing.assert_allclose(found[-1], RATE * np.interp(99, [90, 100], [0.1, 1e-4]))
 
 
+def test_momentum_falls_while_the_rate_of_one_cycle_rises_and_is_back_when_the_rate_is():
+    plan = plan_schedule("one_cycle", 0, {"schedule_momentum": 0.85})
+    rates = Rates(plan, RATE, 20, np.array([BATCHES]))
+    found = np.concatenate([rates.momenta_of_epoch(epoch, 0.95)[:, 0] for epoch in range(1, 21)])
+    np.testing.assert_allclose(found[[0, 45, 90, 99]], [0.95, 0.85, 0.95, 0.95])
+    np.testing.assert_allclose(np.diff(found[:46]), -0.1 / 45)
+    np.testing.assert_allclose(np.diff(found[45:91]), 0.1 / 45, rtol=1e-9)
+    assert (found[90:] == 0.95).all()
+
+
+def test_one_cycle_is_that_of_pytorch_in_three_phases_up_to_where_steps_turn():
+    torch = pytest.importorskip("torch")
+    n_steps, own = 2000, 0.95
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=RATE, momentum=own)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=RATE,
+        total_steps=n_steps,
+        pct_start=0.45,
+        anneal_strategy="linear",
+        base_momentum=0.8,
+        max_momentum=own,
+        div_factor=10.0,
+        final_div_factor=1000.0,
+        three_phase=True,
+    )
+    expected = []
+    for _ in range(n_steps):
+        (group,) = optimizer.param_groups
+        expected.append((group["lr"], group["momentum"]))
+        optimizer.step()
+        if len(expected) < n_steps:
+            cycle.step()
+    rates = Rates(plan_schedule("one_cycle", 0, {"schedule_momentum": 0.8}), RATE, 1, np.array([n_steps]))
+    found = np.column_stack([rates.of_epoch(1)[:, 0], rates.momenta_of_epoch(1, own)[:, 0]])
+    # PyTorch turns up to two steps earlier, and its last step has the last rate.
+    np.testing.assert_allclose(found, expected, atol=2 * RATE / 900)
+
+
+@pytest.mark.parametrize("params", [{}, {"schedule_momentum": "none"}])
+def test_momentum_stays_as_it_is_unless_a_cycle_is_asked_for(params):
+    plan = plan_schedule("one_cycle", 0, params)
+    assert plan.momentum is None
+    assert plan_schedule("cosine", 0, {"schedule_momentum": 0.8}).momentum is None
+    with pytest.raises(ValueError, match="'one_cycle' leaves the momentum as it is"):
+        Rates(plan, RATE, 20, np.array([3])).momenta_of_epoch(1, 0.9)
+
+
 def test_a_fold_with_fewer_batches_is_as_far_in_its_epoch_as_the_others():
     rates = Rates(plan_schedule("cosine", 0, {}), RATE, 4, np.array([4, 2])).of_epoch(2)
     np.testing.assert_allclose(rates[[0, 2], 0], rates[[0, 1], 1])

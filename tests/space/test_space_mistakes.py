@@ -151,6 +151,19 @@ from tuner.yaml_lines import read_yaml
         ),
         ("schedule: cosin", "2: params.schedule: 'cosin' is not one of: constant, time, "),
         ("schedule_drop: 1.0", "2: params.schedule_drop: 1.0 is not a number above 0 and below 1"),
+        (
+            "schedule_momentum: 1.0",
+            "2: params.schedule_momentum: 1.0 is not a number of at least 0 and below 1, or 'none'",
+        ),
+        (
+            "optimizer: ftlr",
+            "2: params.optimizer: 'ftlr' is not one of: sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, nadam, "
+            "adadelta, adamax, lion, ftrl; did you mean 'ftrl'?",
+        ),
+        (
+            "learning_rate_power: 0.5",
+            "2: params.learning_rate_power: 0.5 is not a number of at least -1 and below 0",
+        ),
         ("schedule_warmup: 0.5", "2: params.schedule_warmup: 0.5 is not a whole number of at least 0"),
         ("embedding_scale: 0", "2: params.embedding_scale: 0 is not a number above 0 and below 100"),
         ("embedding_scale: big", "2: params.embedding_scale: 'big' is not a number above 0 and below 100"),

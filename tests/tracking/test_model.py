@@ -69,6 +69,22 @@ def test_mlflow_loads_the_final_model_and_predicts_what_its_folder_predicts(fini
     assert scores["held_out/accuracy"] == parent.data.metrics["held_out/accuracy"]
 
 
+def test_a_missing_column_is_told_in_one_sentence_as_the_server_passes_it_on(
+    finished: Path, uri: str
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    (parent,) = runs(uri, "study", "small")
+    model = opened(f"runs:/{parent.info.run_id}/model")
+    first, *others = model.metadata.signature.inputs.input_names()
+    with pytest.raises(
+        MlflowException, match=f"column '{first}' is missing, which the model reads"
+    ) as raised:
+        predicted(model, model.input_example[others])
+    assert raised.value.get_http_status_code() == 400
+    assert "Traceback" not in raised.value.serialize_as_json()
+
+
 def test_a_model_that_is_there_is_not_sent_again_and_a_newer_one_takes_its_name(
     finished: Path, uri: str, tmp_path: Path
 ) -> None:

@@ -1,6 +1,6 @@
 """Studies from Python: run a study file, search with a table in memory, or open what was run."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tuner.executors.choice import local_workers
 from tuner.options import parse_timeout
 from tuner.records import Glimpse, TrialResult
 from tuner.run import Closed, Event, Note, Opened
+from tuner.view.cell import Cell
 from tuner.view.progress import Bar, Lines, Silent, View
 
 Callback = Callable[[TrialResult], object]
@@ -59,7 +60,7 @@ def run_study(
     return search(
         config,
         trials=trials,
-        timeout=parse_timeout(timeout),
+        timeout=parse_timeout(timeout, "timeout"),
         workers=workers,
         fresh=fresh,
         origin=None if origin is None else Path(origin),
@@ -70,7 +71,7 @@ def run_study(
 
 def search_table(
     table: pd.DataFrame,
-    target: str | Sequence[str],
+    target: str | int | Sequence[str | int],
     *,
     name: str,
     folder: str | Path = ".",
@@ -92,7 +93,7 @@ def search_table(
 
     Args:
         table: all columns, the target among them.
-        target: the column to predict, or a list of columns.
+        target: the column to predict, or a list of columns; numbers where the columns are numbered.
         name: the study's name.
         folder: where ``studies`` and ``runs`` are, or are made.
         search_space: a name in ``search_spaces/``, a path, or the parameters themselves.
@@ -114,7 +115,7 @@ def search_table(
             f"table: a {type(table).__name__} is not a DataFrame; make one: pandas.DataFrame(...)"
         )
     given = {
-        "data": {"target": target},
+        "data": {"target": _names(target, table)},
         "search_space": space_given(search_space),
         "objective": objective,
         "search": {"trials": trials, "seed": seed},
@@ -122,6 +123,15 @@ def search_table(
     path = write_study(Path(folder), name, table, merged(given, settings or {}), fresh=fresh)
     config = load_config(path)
     return search(config, workers=workers, fresh=fresh, callback=callback, show=show)
+
+
+def _names(target: Any, table: pd.DataFrame) -> Any:
+    """Return the target's columns as a study file has them: the text of each name."""
+    if isinstance(target, Hashable) and target in table.columns:
+        return str(target)
+    if isinstance(target, list | tuple | pd.Index):
+        return [str(name) for name in target]
+    return target
 
 
 def load_study(study: str | Path) -> TunedStudy:
@@ -150,6 +160,10 @@ def search(
     """Run a study whose file was read; see ``run_study``, but ``timeout`` is in seconds."""
     check_at_least_1("trials", trials)
     check_at_least_1("workers", workers)
+    if callback is not None and not callable(callback):
+        raise TunerError(
+            f"callback: {callback!r} is no function; it is called with each trial that has ended"
+        )
     executor = None if workers == 1 else local_workers(config, workers)
     events = run.run_study(
         config, trials=trials, timeout=timeout, fresh=fresh, origin=origin, executor=executor
@@ -204,6 +218,8 @@ def _end(events: Generator[Event]) -> None:
 def _view(opened: Opened, console: Console) -> View:
     if console.quiet:
         return Silent()
-    if console.is_terminal or console.is_jupyter:
+    if console.is_jupyter:
+        return Cell(opened)
+    if console.is_terminal:
         return Bar(opened, console)
     return Lines(opened, console.print)

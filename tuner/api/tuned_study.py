@@ -24,7 +24,7 @@ from tuner.report import charts_front, charts_search, charts_space, charts_trial
 from tuner.report.chart import Picture
 from tuner.report.collect import Report, collect
 from tuner.report.publish import publish_report
-from tuner.report.wording import number, params, score_of, with_bounds
+from tuner.report.wording import counted, number, params, score_of, with_bounds
 from tuner.report.write import report_study
 from tuner.search.storage import StudyStore
 from tuner.study import open_study
@@ -180,7 +180,7 @@ class TunedStudy:
 
     def plot_history(self) -> Any:
         """Return a Plotly figure: the scores by trial, with the best so far."""
-        return self._figures(charts_search.history)[0]
+        return self._figures(charts_search.history, "a trial that is complete")[0]
 
     def plot_importance(self) -> Any:
         """Return a Plotly figure: how much each parameter mattered.
@@ -188,7 +188,7 @@ class TunedStudy:
         Raises:
             TunerError: there are too few trials to tell.
         """
-        return self._figures(charts_search.importance)[0]
+        return self._figures(charts_search.importance, "ten complete trials whose scores differ")[0]
 
     def plot_parallel(self) -> Any:
         """Return a Plotly figure: each trial as a line across its parameters.
@@ -196,7 +196,7 @@ class TunedStudy:
         Raises:
             TunerError: there are too few trials, or parameters.
         """
-        return self._figures(charts_space.parallel)[0]
+        return self._figures(charts_space.parallel, "three complete trials and two searched parameters")[0]
 
     def plot_slices(self) -> list[Any]:
         """Return a Plotly figure for each parameter: the scores by its values.
@@ -204,7 +204,7 @@ class TunedStudy:
         Raises:
             TunerError: no trial is complete, or nothing was searched.
         """
-        return self._figures(charts_space.slices)
+        return self._figures(charts_space.slices, "two complete trials and a searched parameter")
 
     def plot_learning(self) -> list[Any]:
         """Return a Plotly figure for each of the best trials and the default one: its losses by epoch.
@@ -212,7 +212,7 @@ class TunedStudy:
         Raises:
             TunerError: no trial is complete.
         """
-        return self._figures(charts_trials.losses)
+        return self._figures(charts_trials.losses, "a trial that is complete")
 
     def plot_front(self) -> Any:
         """Return a Plotly figure of the first two of several objectives, with the Pareto front.
@@ -220,7 +220,7 @@ class TunedStudy:
         Raises:
             TunerError: the study has one objective.
         """
-        return self._figures(charts_front.pareto)[0]
+        return self._figures(charts_front.pareto, "several objectives and a trial that is complete")[0]
 
     def scikeras(self) -> Any:
         """Return the winner as a SciKeras estimator that is not fitted; see ``tuner.api.winner.winner_estimator``.
@@ -240,12 +240,14 @@ class TunedStudy:
             check_unchanged(study, store.header())
             return collect(study, store)
 
-    def _figures(self, draw: Callable[[Report], Picture | None]) -> list[Any]:
+    def _figures(self, draw: Callable[[Report], Picture | None], needed: str) -> list[Any]:
+        """Return the figures of a picture; ``needed`` is what it cannot be drawn without."""
         from tuner.report.plotly_figures import plotly_figure
 
         picture = draw(self._report)
         if picture is None:
-            raise TunerError(f"{self.path}: the trials so far give no such picture")
+            complete = counted(self.summary.count(State.COMPLETE), "complete trial")
+            raise TunerError(f"{self.path}: this picture needs {needed}; the study has {complete}")
         return [plotly_figure(chart) for chart in picture.charts]
 
     def __repr__(self) -> str:

@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tuner.config.image_checks import image_problems, image_space_problems
+from tuner.config.image_checks import image_problems, image_space_problems, picture_problems
 from tuner.config.names import EXTRAS, NAMES, ONE_OBJECTIVE
 from tuner.config.preprocess_checks import SEARCHABLE, searched_problem
 from tuner.config.sections import DataSection, StudySections
 from tuner.config.sentences import Problem
 from tuner.data.choices import balance_problem
+from tuner.data.picture_files import is_picture_folder
 from tuner.data.sources import FILES, SOURCES, file_ending
 from tuner.engines.choice import choose_engine
 from tuner.errors import TunerError, nearest
@@ -82,15 +83,25 @@ def _source_problems(data: DataSection, folder: Path, bad: Set[KeyPath]) -> Iter
     if data.path is not None:
         if (problem := _file_problem(data.path, folder)) is not None:
             yield ("data", "path"), problem
-        # An .npz file says itself which array is the target.
-        if data.target is None and ("data", "target") not in bad and not data.path.lower().endswith(".npz"):
+        folder_of_pictures = is_picture_folder(_resolved(data.path, folder))
+        if folder_of_pictures:
+            yield from picture_problems(data.image)
+        # An .npz file says itself which array is the target, and a folder of pictures is one of classes.
+        says_itself = folder_of_pictures or data.path.lower().endswith(".npz")
+        if data.target is None and ("data", "target") not in bad and not says_itself:
             yield ("data", "target"), "missing; name the column to predict"
 
 
+def _resolved(value: str, folder: Path) -> Path:
+    return Path(os.path.normpath(folder / Path(value).expanduser()))
+
+
 def _file_problem(value: str, folder: Path) -> str | None:
-    path = Path(os.path.normpath(folder / Path(value).expanduser()))
+    path = _resolved(value, folder)
+    if is_picture_folder(path):
+        return None
     if path.is_dir():
-        return f"'{value}' is a folder, not a file"
+        return f"'{value}' is a folder, not a file; one of pictures has a sub-folder for each class"
     if not path.is_file():
         if not path.parent.is_dir():
             return f"'{value}' does not exist, nor does its folder {path.parent}"

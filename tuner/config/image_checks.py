@@ -1,10 +1,12 @@
 """Checks of what a study file says of images: it fits a model that reads images, and only that one."""
 
+import math
 from collections.abc import Iterator
 
 from tuner.config.preprocess_checks import OF_IMAGES
 from tuner.config.sections import StudySections
 from tuner.config.sentences import Problem
+from tuner.data.picture_files import COLOUR, GREY, MOST_NUMBERS
 from tuner.model.cnn import as_image
 from tuner.model.network import IMAGE_MODELS
 from tuner.space.space import SearchSpace
@@ -27,6 +29,23 @@ def image_problems(study: StudySections) -> Iterator[Problem]:
         yield (
             ("preprocess", "missing", "indicator"),
             f"adds inputs, and a '{model}' reads images alone; write false",
+        )
+
+
+def picture_problems(image: tuple[int, ...] | None) -> Iterator[Problem]:
+    """Yield what is wrong with the size that the pictures of a folder are brought to."""
+    if image is None:
+        return
+    if len(image) > 2 and image[2] not in (GREY, COLOUR):
+        yield (
+            ("data", "image"),
+            f"{image[2]} channels: a picture has 1, grey, or 3, red, green and blue; leave them out for what the "
+            "files have",
+        )
+    elif math.prod(image) > MOST_NUMBERS:
+        yield (
+            ("data", "image"),
+            f"{' x '.join(map(str, image))} are {math.prod(image):,} numbers a picture; at most {MOST_NUMBERS:,}",
         )
 
 

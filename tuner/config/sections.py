@@ -22,7 +22,8 @@ class DataSection(Section):
     """Where the rows come from, and what their columns are for. One of path, sklearn and python is needed."""
 
     path: Annotated[str | None, check.TEXT] = None
-    """A file, relative to the study file: .csv[.gz], .tsv[.gz], .parquet, .feather, or .npz with X and y."""
+    """A file, relative to the study file: .csv[.gz], .tsv[.gz], .parquet, .feather, or .npz with X and y; or a folder
+    of pictures, PNG and JPEG files in a sub-folder for each class."""
     sklearn: Annotated[str | None, named("data.sklearn")] = None
     """A data set that scikit-learn ships."""
     python: Annotated[str | None, check.HOOK_NAME] = None
@@ -39,7 +40,8 @@ class DataSection(Section):
     """A column; folds follow its order, and the held-out rows are the latest."""
     image: Annotated[tuple[int, ...] | None, IMAGE] = None
     """[height, width] or [height, width, channels] of the image that the columns of a flat table are, one row of pixels
-    after the other; an .npz file and scikit-learn's digits say it themselves."""
+    after the other; an .npz file and scikit-learn's digits say it themselves. Of a folder of pictures, the size that
+    they are brought to."""
 
 
 class CvSection(Section):

@@ -7,12 +7,13 @@ import gzip
 import io
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING, cast
 
 from tuner.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -25,6 +26,11 @@ MISSING_WORDS = (
     "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
 """Cells that are missing: what pandas takes for missing (documented at ``read_csv``), and a question mark."""
+
+FEWEST_NUMBERS = 1 / 3
+"""A share of the columns; with fewer named by a number, the first line is a header."""
+
+NO_HEADER = "; if the first line is a row already, put a line with the columns' names above it"
 
 LONGEST_CELL = 2**24
 """Characters; a longer cell is a quotation mark that was never closed."""
@@ -53,8 +59,8 @@ def read_csv(
 
     Args:
         path: the file; an ending ``.gz`` is unpacked.
-        delimiter: the character between cells; None for a comma, or a semicolon or a tab if the header has
-            no comma.
+        delimiter: the character between cells; None for what separates most names of the header: comma, semicolon,
+            tab or bar.
         texts: columns whose cells are texts even where all of them could be numbers, such as ``007``.
 
     Returns:
@@ -214,25 +220,39 @@ def _chain(first: str, rest: IO[str]) -> Iterator[str]:
 
 
 def find_delimiter(header: str) -> str:
-    """Return the character between the names of a header: a comma, or else a semicolon, a tab, or a bar."""
-    for delimiter in (",", ";", "\t", "|"):
-        if len(next(csv.reader([header], delimiter=delimiter), [])) > 1:
-            return delimiter
-    return ","
+    """Return the character between the names of a header: the comma, semicolon, tab or bar that makes most of them."""
+
+    def n_names(delimiter: str) -> int:
+        return len(next(csv.reader([header], delimiter=delimiter), []))
+
+    return max((",", ";", "\t", "|"), key=n_names)
 
 
 def check_header(path: Path, header: list[str]) -> list[str]:
     """Return what is wrong with the names of the columns."""
     empty = [str(number) for number, name in enumerate(header, start=1) if not name]
     problems = [f"{path}: column {number} of {len(header)} has no name in the header" for number in empty]
+    hint = NO_HEADER if looks_like_row(header) else ""
     seen: dict[str, list[int]] = {}
     for number, name in enumerate(header, start=1):
         seen.setdefault(name, []).append(number)
     for name, numbers in seen.items():
         if name and len(numbers) > 1:
             places = ", ".join(map(str, numbers))
-            problems.append(f"{path}: columns {places} are all named '{name}'; give each its own name")
+            problems.append(f"{path}: columns {places} are all named '{name}'; give each its own name{hint}")
     return problems
+
+
+def looks_like_row(names: Sequence[str]) -> bool:
+    """Return whether the names of a table's columns are a row's values, as in a file without a header.
+
+    Numbers that only rise, such as places or wavelengths, are names.
+    """
+    from tuner.data.columns import is_numeral
+
+    numbers = [float(name) for name in names if is_numeral(name)]
+    rising = all(first < second for first, second in pairwise(numbers))
+    return len(numbers) >= max(2.0, FEWEST_NUMBERS * len(names)) and not rising
 
 
 def _count_cells(path: Path, rows: Iterator[list[str]], width: int, skipped: int) -> tuple[list[str], int]:

@@ -10,10 +10,12 @@ import pandas as pd
 from tuner.data.columns import Column, Rows, check_finite, is_nested, is_number, shorten, to_dates, to_floats
 from tuner.data.features import check_image, read_features
 from tuner.data.fingerprint import Fingerprint, take_fingerprint
+from tuner.data.picture_files import COLOUR, GREY
 from tuner.data.roles import Roles, check_roles
 from tuner.data.sources import Source, Table, read_file, read_source
 from tuner.data.target import read_target
 from tuner.errors import DataError
+from tuner.model.cnn import Image, as_image
 from tuner.tasks import Task
 
 
@@ -56,6 +58,14 @@ class Dataset:
     notes: tuple[str, ...]
     row_shape: tuple[int, ...] | None = None
 
+    @property
+    def picture(self) -> Image | None:
+        """Height, width and channels of the picture that a row is; None where it is none, or not made of bytes."""
+        size = as_image(self.row_shape)
+        if size is None or size[2] not in (GREY, COLOUR) or set(self.features.dtypes) != {np.dtype(np.uint8)}:
+            return None
+        return size
+
 
 def load_dataset(
     source: Source,
@@ -69,7 +79,6 @@ def load_dataset(
     positive: object,
     test_path: str | None,
     folder: Path,
-    image: tuple[int, ...] | None = None,
 ) -> Dataset:
     """Read a table and find out all that a study needs to know of it.
 
@@ -84,15 +93,13 @@ def load_dataset(
         positive: the label of a binary target that counts as 1; None for the rarer one.
         test_path: a second file with the same columns, whose rows are kept for the test; None for none.
         folder: the study file's folder, which paths are relative to.
-        image: (height, width) or (height, width, channels) of the image that a row's features are, in C order; None
-            where the source itself says what a row is.
 
     Raises:
         DataError: the table cannot be read or used as it is; the message says why and what to do.
     """
     table, rows = _read(source, test_path, folder)
     roles = check_roles(table, target=target, drop=drop, weight=weight, group=group, time=time)
-    row_shape = image or table.row_shape
+    row_shape = _row_shape(source, table)
     frame = table.frame
     _refuse_nested(frame.drop(columns=list(drop)), table.place)
     n_main = rows.n_rows
@@ -102,8 +109,8 @@ def load_dataset(
     labelled = frame if len(kept) == len(frame) else frame.iloc[kept].reset_index(drop=True)
     goal = read_target(labelled[list(roles.target)], rows, kept, task, positive)
     columns, features, column_notes = read_features(frame, kept, roles, rows, is_array=row_shape is not None)
-    if image is not None:
-        check_image(columns, image, table.place)
+    if source.image is not None and row_shape is not None:
+        check_image(columns, row_shape, table.place)
     return Dataset(
         place=table.place,
         features=features,
@@ -117,9 +124,17 @@ def load_dataset(
         time=None if time is None else _read_time(labelled[time], rows, kept),
         test_rows=None if test_path is None else np.flatnonzero(kept >= n_main),
         fingerprint=fingerprint,
-        notes=(*notes, *column_notes),
+        notes=(*table.notes, *notes, *column_notes),
         row_shape=row_shape,
     )
+
+
+def _row_shape(source: Source, table: Table) -> tuple[int, ...] | None:
+    """Return what a row is: as the study file says, or the source; one that says more of the same is right."""
+    image, own = source.image, table.row_shape
+    if image is None or (own is not None and own[: len(image)] == image):
+        return own
+    return image
 
 
 def _read(source: Source, test_path: str | None, folder: Path) -> tuple[Table, Rows]:
@@ -128,7 +143,7 @@ def _read(source: Source, test_path: str | None, folder: Path) -> tuple[Table, R
     rows = Rows(table.place, table.first_line, len(table.frame))
     if test_path is None:
         return table, rows
-    test = read_file(test_path, folder)
+    test = read_file(test_path, folder, image=table.row_shape)
     names, test_names = list(table.frame.columns), list(test.frame.columns)
     missing = [f"'{name}'" for name in names if name not in test_names]
     extra = [f"'{name}'" for name in test_names if name not in names]
@@ -140,7 +155,8 @@ def _read(source: Source, test_path: str | None, folder: Path) -> tuple[Table, R
         )
     joined = pd.concat([table.frame, test.frame[names]], ignore_index=True)
     below = Rows(test.place, test.first_line, len(test.frame))
-    return replace(table, frame=joined), replace(rows, below=below)
+    notes = (*table.notes, *(f"{test.place}: {note}" for note in test.notes))
+    return replace(table, frame=joined, notes=notes), replace(rows, below=below)
 
 
 def _refuse_nested(frame: pd.DataFrame, place: str) -> None:

@@ -136,9 +136,9 @@ def _note_doubts(column: Column, values: pd.Series, *, is_time: bool) -> list[st
         )
     if len(column.categories) > MOST_ONEHOT:
         notes.append(
-            f"column '{name}' has {len(column.categories):,} categories: encoded as onehot, the {MOST_ONEHOT} most "
-            "frequent ones become inputs, and the others count as none of them; preprocess.categorical: embedding "
-            "has a vector for each"
+            f"column '{name}' has {len(column.categories):,} categories: with preprocess.categorical: onehot the "
+            f"{MOST_ONEHOT} most frequent ones become inputs, and the others count as none of them; embedding has a "
+            "vector for each"
         )
     odd = almost_numbers(column.categories)
     if odd:

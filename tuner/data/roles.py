@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from tuner.data.columns import shorten
+from tuner.data.csv_file import NO_HEADER, looks_like_row
 from tuner.data.sources import Table
 from tuner.errors import DataError, nearest
 
@@ -93,5 +94,5 @@ def _unknown(table: Table, named: Sequence[tuple[str, str]]) -> list[str]:
         if name not in known
     ]
     if problems:
-        problems[-1] += f"; the columns are: {shorten(names, 20)}"
+        problems[-1] += f"; the columns are: {shorten(names, 20)}{NO_HEADER if looks_like_row(names) else ''}"
     return problems

@@ -1,4 +1,4 @@
-"""Where a table comes from: a file, a data set of scikit-learn, or a user's own function.
+"""Where a table comes from: a file, a folder of pictures, a data set of scikit-learn, or a user's own function.
 
 This module imports nothing heavy at its top, so that the study file's checks can read its tables.
 """
@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.data.csv_file import read_csv
+from tuner.data.picture_files import LABEL, class_pictures, is_picture_folder
 from tuner.errors import DataError, TunerError, nearest
 from tuner.hooks import load_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -33,12 +35,15 @@ class Source:
 
     Attributes:
         kind: what ``value`` is.
-        value: a file's path, relative to the study file's folder; a key of ``SKLEARN``; or
-            ``module:function``.
+        value: the path of a file or a folder of pictures, relative to the study file's folder; a key of ``SKLEARN``;
+            or ``module:function``.
+        image: (height, width) or (height, width, channels) of the image that a row is, in C order, which pictures are
+            brought to; None where the source itself says what a row is.
     """
 
     kind: SourceKind
     value: str
+    image: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +57,7 @@ class Table:
         first_line: the line of row 0 in the file, where each row is one line; None otherwise.
         row_shape: the shape of one row where a row is an array, such as (28, 28) for an image; the columns
             before the target are its values in C order. None for a table of unrelated columns.
+        notes: sentences on how it was read that a user should be told.
     """
 
     frame: pd.DataFrame
@@ -59,6 +65,7 @@ class Table:
     place: str
     first_line: int | None = None
     row_shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_source(source: Source, folder: Path) -> Table:
@@ -71,22 +78,27 @@ def read_source(source: Source, folder: Path) -> Table:
     Raises:
         DataError: there is no such source, or it cannot be read as it is.
     """
-    return SOURCES[source.kind](source.value, folder)
+    return SOURCES[source.kind](source, folder)
 
 
-def read_file(value: str, folder: Path, texts: Collection[str] = ()) -> Table:
-    """Read the file at a path, by its ending.
+def read_file(
+    value: str, folder: Path, texts: Collection[str] = (), image: Sequence[int] | None = None
+) -> Table:
+    """Read the file at a path, by its ending, or a folder of pictures with a sub-folder for each class.
 
     Args:
         value: the path, relative to the folder.
         folder: such as the study file's.
         texts: columns whose cells are texts even where a text file's could all be numbers, such as ``007``.
+        image: the size that pictures of a folder are brought to; see ``Source``.
 
     Raises:
-        DataError: no such file (with similar names), a folder, no permission, an unknown ending, damaged
-            contents.
+        DataError: no such file (with similar names), a folder without pictures, no permission, an unknown ending,
+            damaged contents.
     """
     path = Path(os.path.normpath(folder / Path(value).expanduser()))
+    if is_picture_folder(path):
+        return _read_folder(path, image)
     if path.is_dir():
         raise DataError(f"{path}: is a folder, not a file{_files_like('', path)}")
     if not path.is_file():
@@ -127,14 +139,12 @@ def _check_names(table: Table) -> None:
         for number, name in enumerate(names, start=1)
         if not name
     ]
-    for name in (
-        sorted({name for name in names if name and names.count(name) > 1})
-        if len(set(names)) < len(names)
-        else ()
-    ):
-        problems.append(
-            f"{table.place}: {names.count(name)} columns are named '{name}'; give each its own name"
-        )
+    repeated = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+    problems += [
+        f"{table.place}: {names.count(name)} columns are named '{name}'; give each its own name"
+        for name in sorted(repeated)
+        if name
+    ]
     if not names:
         problems.append(f"{table.place}: the table has no columns")
     elif table.frame.empty:
@@ -152,54 +162,40 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
-def _read_comma(path: Path, texts: Collection[str]) -> Table:
-    frame, first_line = read_csv(path, None, texts)
+def _read_separated(separator: str | None, path: Path, texts: Collection[str]) -> Table:
+    frame, first_line = read_csv(path, separator, texts)
     return Table(frame, None, str(path), first_line)
 
 
-def _read_tab(path: Path, texts: Collection[str]) -> Table:
-    frame, first_line = read_csv(path, "\t", texts)
-    return Table(frame, None, str(path), first_line)
-
-
-def _read_parquet(path: Path, texts: Collection[str]) -> Table:
+def _read_columnar(form: Literal["Parquet", "Feather"], path: Path, texts: Collection[str]) -> Table:
     import pandas as pd
 
+    read = {"Parquet": pd.read_parquet, "Feather": pd.read_feather}[form]
     try:
-        return Table(_plain(pd.read_parquet(path)), None, str(path))
+        return Table(_plain(read(path)), None, str(path))
     except (ValueError, OSError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-
-
-def _read_feather(path: Path, texts: Collection[str]) -> Table:
-    import pandas as pd
-
-    try:
-        return Table(_plain(pd.read_feather(path)), None, str(path))
-    except (ValueError, OSError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read as Feather: {error}") from error
+        raise DataError(f"{path}: cannot be read as {form}: {error}") from error
 
 
 def _read_npz(path: Path, texts: Collection[str]) -> Table:
-    import zlib
-    from zipfile import BadZipFile
+    from tuner.data.npz_file import read_npz
 
-    import numpy as np
+    X, y = read_npz(path)
+    return join_target(X, y, str(path))
 
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files if name in ("X", "y")}
-            names = list(arrays.files)
-    except (ValueError, OSError, EOFError, BadZipFile, zlib.error, AttributeError) as error:
-        hint = (
-            "; save arrays of numbers or texts, not of Python objects" if "allow_pickle" in str(error) else ""
-        )
-        raise DataError(f"{path}: cannot be read as NPZ: {error}{hint}") from error
-    if "X" not in found:
-        raise DataError(
-            f"{path}: has no array 'X'; the arrays are: {', '.join(names) or 'none'}; save X (and y)"
-        )
-    return join_target(found["X"], found.get("y"), str(path))
+
+def _read_folder(folder: Path, image: Sequence[int] | None) -> Table:
+    """Read a folder of pictures: one sub-folder for each class."""
+    import pandas as pd
+
+    from tuner.data.pictures import read_pictures
+
+    listed = class_pictures(folder)
+    found = read_pictures([picture.path for picture in listed.pictures], image, str(folder))
+    labels = pd.Series([picture.label for picture in listed.pictures], name=LABEL)
+    left = f"left aside, beside the folders of the classes: {', '.join(listed.aside[:10])}"
+    notes = (*found.notes, left) if listed.aside else found.notes
+    return replace(join_target(found.pixels, labels, str(folder)), notes=notes)
 
 
 def join_target(X: Any, y: Any, place: str) -> Table:
@@ -260,7 +256,12 @@ def _columns_of(values: np.ndarray, letter: Literal["x", "y"], place: str) -> pd
     return pd.DataFrame(flat, columns=[f"{letter}{number}" for number in range(flat.shape[1])])
 
 
-def read_sklearn(value: str, folder: Path) -> Table:
+def read_path(source: Source, folder: Path) -> Table:
+    """Read a file or a folder of pictures; see ``read_file``."""
+    return read_file(source.value, folder, image=source.image)
+
+
+def read_sklearn(source: Source, folder: Path) -> Table:
     """Load a data set that scikit-learn ships; class labels become their names.
 
     Raises:
@@ -268,6 +269,7 @@ def read_sklearn(value: str, folder: Path) -> Table:
     """
     import sklearn.datasets
 
+    value = source.value
     if value not in SKLEARN:
         raise DataError(
             f"scikit-learn: '{value}' is not a data set it ships{nearest(value, SKLEARN)}; "
@@ -284,7 +286,7 @@ def read_sklearn(value: str, folder: Path) -> Table:
     return Table(table.frame, table.target_columns, table.place, row_shape=row_shape)
 
 
-def read_python(value: str, folder: Path) -> Table:
+def read_python(source: Source, folder: Path) -> Table:
     """Call a user's function, which returns a DataFrame or (X, y).
 
     Raises:
@@ -292,6 +294,7 @@ def read_python(value: str, folder: Path) -> Table:
     """
     import pandas as pd
 
+    value = source.value
     try:
         function = load_hook(value, folder)
     except TunerError as error:
@@ -314,12 +317,12 @@ def read_python(value: str, folder: Path) -> Table:
 
 FILES: Mapping[str, Callable[[Path, Collection[str]], Table]] = MappingProxyType(
     {
-        ".csv": _read_comma,
-        ".csv.gz": _read_comma,
-        ".tsv": _read_tab,
-        ".tsv.gz": _read_tab,
-        ".parquet": _read_parquet,
-        ".feather": _read_feather,
+        ".csv": partial(_read_separated, None),
+        ".csv.gz": partial(_read_separated, None),
+        ".tsv": partial(_read_separated, "\t"),
+        ".tsv.gz": partial(_read_separated, "\t"),
+        ".parquet": partial(_read_columnar, "Parquet"),
+        ".feather": partial(_read_columnar, "Feather"),
         ".npz": _read_npz,
     }
 )
@@ -337,11 +340,11 @@ SKLEARN: Mapping[str, str] = MappingProxyType(
 )
 """A data set of scikit-learn -> the function of ``sklearn.datasets`` that loads it."""
 
-SOURCES: Mapping[SourceKind, Callable[[str, Path], Table]] = MappingProxyType(
+SOURCES: Mapping[SourceKind, Callable[[Source, Path], Table]] = MappingProxyType(
     {
-        "path": read_file,
+        "path": read_path,
         "sklearn": read_sklearn,
         "python": read_python,
     }
 )
-"""A key of ``data`` -> its reader, a function of the value and the study file's folder."""
+"""A key of ``data`` -> its reader, a function of the source and the study file's folder."""

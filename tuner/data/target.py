@@ -15,6 +15,7 @@ from tuner.data.columns import (
     is_number,
     is_numeral,
     shorten,
+    to_dates,
     to_floats,
 )
 from tuner.errors import DataError, nearest
@@ -203,9 +204,11 @@ def _encode_classes(frame: pd.DataFrame, rows: Rows, positive: object) -> Target
 
 
 def _why_so_many(values: pd.Series, rows: Rows) -> str:
-    """Return what keeps a column of many texts from being numbers, if most of them are."""
+    """Return what a column of many texts may be meant as."""
     if is_number(values):
         return " (set task: regression if it is a quantity)"
+    if to_dates(values) is not None:
+        return " (they are dates; a target is numbers, truth values or labels)"
     odd = almost_numbers([as_text(value) for value in values.unique()])
     found = shorten([repr(text) for text in odd], 3)
     return f" (it would be numbers but for {found}: correct or empty them)" if odd else ""

@@ -46,6 +46,8 @@ def compile_network(
 class Scheduled(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Sets the learning rate of each step as a trial's schedule has it; one that follows losses stays as it is.
 
+    A momentum stays as it is, too.
+
     Args:
         params: the trial's.
         epochs: the most epochs of the trial, which a schedule may be stretched over.

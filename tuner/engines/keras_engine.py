@@ -10,8 +10,9 @@ from tuner.engines.augment import mixed, noisy
 from tuner.engines.augment_images import varied_images
 from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, image_seed, row_order
 from tuner.engines.dropout import drop_threshold, dropout_mask
-from tuner.engines.keras_model import TrainingModel, build_optimizer, build_training_model, initial_weights
+from tuner.engines.keras_model import TrainingModel, build_training_model, initial_weights
 from tuner.engines.own_model import prepare_own
+from tuner.engines.paced_optimizer import pace_of, paced_optimizer
 from tuner.engines.row_losses import row_loss as make_row_loss
 from tuner.engines.runtime import load_tensorflow
 from tuner.model.cnn import widest
@@ -49,7 +50,7 @@ class KerasEngine:
         """Yield the folds' state after each epoch; see ``Engine``."""
         n_inputs = folds[0].train.inputs.shape[1]
         model, starts, head = _model_and_starts(network, head, n_inputs, len(folds), seed)
-        optimizer = build_optimizer(network.optimizer)
+        optimizer, paced = paced_optimizer(network)
         optimizer.build(model.fit.trainable_variables)
         row_loss = make_row_loss(plan_loss(loss), head)
         longest = max(len(fold.train) for fold in folds)
@@ -61,12 +62,14 @@ class KerasEngine:
         data = [_TensorFold(fold) for fold in folds]
         specs = (_specs(states[0]), *(_specs(part, any_rows=True) for part in data[0].train))
         vary = _augmentation(network, len(folds), batch_size, seed)
-        run_epoch = _epoch_function(model, optimizer, row_loss, specs, len(folds), batch_size, seed, vary)
+        run_epoch = _epoch_function(
+            model, optimizer, paced, row_loss, specs, len(folds), batch_size, seed, vary
+        )
         predict = _predict_function(model, row_loss, specs, head, _rows_at_once(network))
         n_steps = -(-longest // batch_size)
         for epoch in range(1, epochs + 1):
             train_loss = np.full(len(folds), np.nan)
-            rate = rates.of_epoch(epoch).astype(np.float32)
+            pace = pace_of(network, rates, epoch)
             for number, fold in enumerate(data):
                 order = row_order(seed, number, epoch, fold.n_train)
                 first_step = (epoch - 1) * n_steps
@@ -74,7 +77,7 @@ class KerasEngine:
                     states[number],
                     *fold.train,
                     tf.constant(order),
-                    tf.constant(rate[:, number]),
+                    tf.constant(pace[:, number]),
                     tf.constant(first_step),
                     tf.constant(number),
                 )
@@ -173,6 +176,7 @@ def _augmentation(
 def _epoch_function(
     model: TrainingModel,
     optimizer: Any,
+    paced: tuple[Any, ...],
     row_loss: Callable[[Any, Any], Any],
     specs: tuple[Any, ...],
     n_folds: int,
@@ -180,7 +184,7 @@ def _epoch_function(
     seed: int,
     vary: Callable[[Any, Any, Any], Any],
 ) -> Callable[..., tuple[Any, State]]:
-    """Return the traced epoch: one fold's state, rows and rates in, its summed loss and new state out.
+    """Return the traced epoch: one fold's state, rows and pace in, its summed loss and new state out.
 
     The loop over batches ends at the first batch whose loss is not finite, and the sum then is not finite either.
     """
@@ -215,7 +219,7 @@ def _epoch_function(
         target: Any,
         weight: Any,
         order: Any,
-        rates: Any,
+        pace: Any,
         first_step: Any,
         fold: Any,
     ) -> tuple[Any, State]:
@@ -229,14 +233,15 @@ def _epoch_function(
         def step(batch: Any, total: Any) -> tuple[Any, Any]:
             rows = order[batch * batch_size : tf.minimum((batch + 1) * batch_size, n_rows)]
             part = (tf.gather(inputs, rows), tf.gather(target, rows), tf.gather(weight, rows))
-            optimizer.learning_rate.assign(rates[batch])
+            _put(paced, tf.unstack(pace[batch], num=len(paced)))
             return batch + 1, total + train_batch(*part, first_step + batch, fold)
 
         _, total = tf.while_loop(more, step, (tf.constant(0), tf.constant(0.0)))
         return total, [tf.identity(variable.value) for variable in variables]
 
     number = tf.TensorSpec((), tf.int32)
-    signature = (*specs, tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,)), number, number)
+    steps = tf.TensorSpec((None, len(paced)))
+    signature = (*specs, tf.TensorSpec((None,), tf.int32), steps, number, number)
     return tf.function(run_epoch, input_signature=signature)  # type: ignore[no-any-return]
 
 

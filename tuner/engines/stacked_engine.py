@@ -268,13 +268,17 @@ def _course(
     batches = pace.batches if pace.apart else pace.batches[:1]
     idle = batch >= batches
     each = [rates.of_epoch(epoch)[:, : len(batches)] for epoch in epochs]
+    momenta: list[np.ndarray | None] = [None for _ in epochs]
+    if network.cycled is not None:
+        own = plan.setting(network.cycled)
+        momenta = [rates.momenta_of_epoch(epoch, own)[:, : len(batches)] for epoch in epochs]
     course = Course(
         order=np.stack([epoch_order(lengths, pace.batch_size, seed, epoch) for epoch in epochs]),
         counts=pace.counts.astype(np.float32),
         coefficients=np.stack(
             [
-                step_coefficients(plan, (epoch - 1) * batches + batch + 1, rate, idle)
-                for epoch, rate in zip(epochs, each, strict=True)
+                step_coefficients(plan, (epoch - 1) * batches + batch + 1, rate, momentum, idle)
+                for epoch, rate, momentum in zip(epochs, each, momenta, strict=True)
             ]
         ),
         kept=np.stack([kept_weights(plan, rate, idle) for rate in each]),

@@ -1,6 +1,6 @@
 """Keras' optimizers on one flat vector of all weights of all folds, with every number an argument.
 
-An update is one of seven families. What makes it this optimizer at this step is a row of coefficients, computed
+An update is one of eight families. What makes it this optimizer at this step is a row of coefficients, computed
 beforehand for a whole epoch, so that the traced program serves every optimizer, rate and schedule. A fold that has
 no batch left in a step takes the coefficients under which nothing changes.
 """
@@ -8,6 +8,7 @@ no batch left in a step takes the coefficients under which nothing changes.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -100,6 +101,24 @@ def _signs(
     return weights - change, slots[0] * keep + gradient * gain, slots[1]
 
 
+def _leader(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Follow the regularised leader (McMahan et al. 2013, algorithm 1): weights follow from sums over all steps.
+
+    A rate of 0 is that of a fold without rows in this step.
+    """
+    rate, power, l1, l2, shrinkage = coefficients[:5]
+    squares = slots[1] + tf.square(gradient)
+    scale = tf.pow(squares, power)
+    moved = (scale - tf.pow(slots[1], power)) / rate * weights
+    linear = slots[0] + (gradient + shrinkage * weights - moved)
+    led = (tf.clip_by_value(linear, -l1, l1) - linear) / (scale / rate + l2)
+    after = ((led, weights), (linear, slots[0]), (squares, slots[1]))
+    new_weights, new_linear, new_squares = (tf.where(rate > 0.0, new, old) for new, old in after)
+    return new_weights, new_linear, new_squares
+
+
 _FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "velocity": Family({"keep": 1.0, "gain": 0.0, "by_velocity": 0.0, "by_gradient": 0.0}, _velocity),
@@ -112,6 +131,7 @@ _FAMILIES: Mapping[str, Family] = MappingProxyType(
         "deltas": Family({"keep": 1.0, "gain": 0.0, "rate": 0.0}, _deltas),
         "largest": Family({"gain": 0.0, "keep": 1.0, "take": 0.0, "rate": 0.0}, _largest),
         "signs": Family({"by_mean": 0.0, "by_gradient": 0.0, "rate": 0.0, "keep": 1.0, "gain": 0.0}, _signs),
+        "leader": Family({"rate": 0.0, "power": 0.5, "l1": 0.0, "l2": 0.0, "shrinkage": 0.0}, _leader),
     }
 )
 
@@ -122,92 +142,122 @@ N_COEFFICIENTS = max(len(family.idle) for family in _FAMILIES.values())
 """Coefficients of a step; a family that has fewer leaves the last ones at 0."""
 
 
-def _momentum(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
-    return {"keep": plan.setting("momentum"), "gain": -rates, "by_velocity": 1.0, "by_gradient": 0.0}
+class Pace(NamedTuple):
+    """When steps are taken, and how fast.
+
+    Attributes:
+        steps: (n_steps, n_folds) float32 how many updates each fold has had after the step, from 1.
+        rates: (n_steps, n_folds) float64 learning rates.
+        momenta: (n_steps, n_folds) float64 of the setting that ``OptimizerPlan.cycles`` names; None where it stays as
+            the plan has it.
+    """
+
+    steps: np.ndarray
+    rates: np.ndarray
+    momenta: np.ndarray | None
+
+    def momentum(self, plan: OptimizerPlan, name: str) -> np.ndarray | float:
+        """Return a setting that may change from step to step."""
+        return plan.setting(name) if self.momenta is None else self.momenta
 
 
-def _nesterov(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
-    momentum = plan.setting("momentum")
-    return {"keep": momentum, "gain": -rates, "by_velocity": momentum, "by_gradient": -rates}
+def _momentum(plan: OptimizerPlan, pace: Pace) -> Coefficients:
+    keep = pace.momentum(plan, "momentum")
+    return {"keep": keep, "gain": -pace.rates, "by_velocity": 1.0, "by_gradient": 0.0}
 
 
-def _adagrad(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
-    return {"keep": 1.0, "gain": 1.0, "rate": rates}
+def _nesterov(plan: OptimizerPlan, pace: Pace) -> Coefficients:
+    momentum = pace.momentum(plan, "momentum")
+    return {"keep": momentum, "gain": -pace.rates, "by_velocity": momentum, "by_gradient": -pace.rates}
 
 
-def _rmsprop(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+def _adagrad(plan: OptimizerPlan, pace: Pace) -> Coefficients:
+    return {"keep": 1.0, "gain": 1.0, "rate": pace.rates}
+
+
+def _rmsprop(plan: OptimizerPlan, pace: Pace) -> Coefficients:
     rho = plan.setting("rho")
-    return {"keep": rho, "gain": 1.0 - rho, "rate": rates}
+    return {"keep": rho, "gain": 1.0 - rho, "rate": pace.rates}
 
 
-def _adam(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
-    beta_1, beta_2 = np.float32(plan.setting("beta_1")), np.float32(plan.setting("beta_2"))
-    rate = rates.astype(np.float32)
+def _adam(plan: OptimizerPlan, pace: Pace) -> Coefficients:
+    momentum = pace.momentum(plan, "beta_1")
+    beta_1, beta_2 = np.asarray(momentum, np.float32)[()], np.float32(plan.setting("beta_2"))
+    rate = pace.rates.astype(np.float32)
     decay = np.float32(plan.weight_decay) * rate
     return {
-        "gain": 1.0 - plan.setting("beta_1"),
+        "gain": 1.0 - momentum,
         "square_gain": 1.0 - plan.setting("beta_2"),
-        "rate": rate * np.sqrt(1.0 - beta_2**steps) / (1.0 - beta_1**steps),
+        "rate": rate * np.sqrt(1.0 - beta_2**pace.steps) / (1.0 - beta_1**pace.steps),
         "keep_weights": 1.0 - decay.astype(np.float64),
     }
 
 
-def _nadam(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+def _nadam(plan: OptimizerPlan, pace: Pace) -> Coefficients:
     beta_1, beta_2 = np.float32(plan.setting("beta_1")), np.float32(plan.setting("beta_2"))
-    rate = rates.astype(np.float32)
-    every = np.arange(1, int(steps.max()) + 2, dtype=np.float32)
+    rate = pace.rates.astype(np.float32)
+    every = np.arange(1, int(pace.steps.max()) + 2, dtype=np.float32)
     momentum = beta_1 * (1.0 - np.float32(0.5) * _NADAM_DECAY**every)
     product = np.cumprod(momentum, dtype=np.float32)
-    now = steps.astype(np.int64) - 1
+    now = pace.steps.astype(np.int64) - 1
     return {
         "gain": 1.0 - plan.setting("beta_1"),
         "square_gain": 1.0 - plan.setting("beta_2"),
         "by_mean": rate * momentum[now + 1] / (1.0 - product[now + 1]),
         "by_gradient": rate * (1.0 - momentum[now]) / (1.0 - product[now]),
-        "unbias": 1.0 / (1.0 - beta_2**steps),
+        "unbias": 1.0 / (1.0 - beta_2**pace.steps),
     }
 
 
-def _adamax(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+def _adamax(plan: OptimizerPlan, pace: Pace) -> Coefficients:
     beta_1 = np.float32(plan.setting("beta_1"))
     return {
         "gain": 1.0 - plan.setting("beta_1"),
         "keep": plan.setting("beta_2"),
         "take": 1.0,
-        "rate": rates.astype(np.float32) / (1.0 - beta_1**steps),
+        "rate": pace.rates.astype(np.float32) / (1.0 - beta_1**pace.steps),
     }
 
 
-def _lion(plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray) -> Coefficients:
+def _lion(plan: OptimizerPlan, pace: Pace) -> Coefficients:
     beta_1, beta_2 = plan.setting("beta_1"), plan.setting("beta_2")
     by_gradient = float(1.0 - np.float32(beta_1))
     return {
         "by_mean": beta_1,
         "by_gradient": by_gradient,
-        "rate": rates,
+        "rate": pace.rates,
         "keep": beta_2,
         "gain": float(1.0 - np.float32(beta_2)),
     }
 
 
-_RULES: Mapping[str, tuple[str, Callable[[OptimizerPlan, np.ndarray, np.ndarray], Coefficients]]] = (
-    MappingProxyType(
-        {
-            "sgd": ("velocity", _momentum),
-            "momentum": ("velocity", _momentum),
-            "nesterov": ("velocity", _nesterov),
-            "adagrad": ("scaled", _adagrad),
-            "rmsprop": ("scaled", _rmsprop),
-            "adam": ("moments", _adam),
-            "adamw": ("moments", _adam),
-            "nadam": ("nesterov_moments", _nadam),
-            "adadelta": ("deltas", _rmsprop),
-            "adamax": ("largest", _adamax),
-            "lion": ("signs", _lion),
-        }
-    )
+def _ftrl(plan: OptimizerPlan, pace: Pace) -> Coefficients:
+    return {
+        "rate": pace.rates,
+        "power": -plan.setting("learning_rate_power"),
+        "l1": plan.setting("l1_regularization_strength"),
+        "l2": 2.0 * plan.setting("l2_regularization_strength"),
+        "shrinkage": 2.0 * plan.setting("l2_shrinkage_regularization_strength"),
+    }
+
+
+_RULES: Mapping[str, tuple[str, Callable[[OptimizerPlan, Pace], Coefficients]]] = MappingProxyType(
+    {
+        "sgd": ("velocity", _momentum),
+        "momentum": ("velocity", _momentum),
+        "nesterov": ("velocity", _nesterov),
+        "adagrad": ("scaled", _adagrad),
+        "rmsprop": ("scaled", _rmsprop),
+        "adam": ("moments", _adam),
+        "adamw": ("moments", _adam),
+        "nadam": ("nesterov_moments", _nadam),
+        "adadelta": ("deltas", _rmsprop),
+        "adamax": ("largest", _adamax),
+        "lion": ("signs", _lion),
+        "ftrl": ("leader", _ftrl),
+    }
 )
-"""Optimizer -> its family, and its coefficients by plan, step numbers and rates."""
+"""Optimizer -> its family, and its coefficients by plan and pace."""
 
 STACKED_OPTIMIZERS = frozenset(_RULES)
 """Names of the optimizers whose update of a weight depends on that weight's gradients alone."""
@@ -235,7 +285,7 @@ def kept_weights(plan: OptimizerPlan, rates: np.ndarray, idle: np.ndarray) -> np
 
 
 def step_coefficients(
-    plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray, idle: np.ndarray
+    plan: OptimizerPlan, steps: np.ndarray, rates: np.ndarray, momenta: np.ndarray | None, idle: np.ndarray
 ) -> np.ndarray:
     """Return the coefficients of an epoch's steps.
 
@@ -243,13 +293,14 @@ def step_coefficients(
         plan: the optimizer.
         steps: (n_steps, n_folds) how many updates each fold has had after the step, from 1.
         rates: (n_steps, n_folds) float64 learning rates.
+        momenta: (n_steps, n_folds) float64 of what ``plan.cycles`` names; None where that stays as the plan has it.
         idle: (n_steps, n_folds) whether a fold has no batch left in a step.
 
     Returns:
         (n_steps, N_COEFFICIENTS, n_folds) float32.
     """
     family, rule = _RULES[plan.name]
-    values = rule(plan, np.maximum(steps, 1).astype(np.float32), rates)
+    values = rule(plan, Pace(np.maximum(steps, 1).astype(np.float32), rates, momenta))
     table = np.zeros((len(steps), N_COEFFICIENTS, steps.shape[1]), np.float32)
     for column, (name, unchanged) in enumerate(_FAMILIES[family].idle.items()):
         table[:, column] = np.where(idle, unchanged, values[name])

@@ -23,7 +23,7 @@ from tuner.export.manifest import MANIFEST, Manifest, NetworkPart, read_manifest
 from tuner.export.own_file import KerasNetwork, read_own
 from tuner.export.plain_network import PlainNetwork
 from tuner.export.preprocess_json import PreprocessFile, from_file
-from tuner.export.tables import read_columns, to_table
+from tuner.export.tables import array_columns, read_columns, to_table
 
 CARD = "README.md"
 """The model card's name in a model folder."""
@@ -65,18 +65,27 @@ class SavedModel:
         self.columns: tuple[Column, ...] = tuple(part.column() for part in manifest.columns)
         self.branches = branches
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def __repr__(self) -> str:
+        targets = ", ".join(f"'{name}'" for name in self.manifest.target_names)
+        columns = f"{len(self.columns)} column{'' if len(self.columns) == 1 else 's'}"
+        return f"SavedModel({str(self.folder)!r}: {self.manifest.task}, predicts {targets} from {columns})"
+
+    def predict(self, rows: pd.DataFrame | np.ndarray) -> pd.DataFrame:
         """Return predictions: a row for each row of a table, under the same index.
 
         One class a row: columns ``prediction`` and ``probability_<class>``. Several labels: ``prediction_<label>`` and
         ``probability_<label>``. Values: ``prediction``, or ``prediction_<target>`` where there are several.
 
         Args:
-            frame: the columns that the model reads, in any order; others are not looked at.
+            rows: a table with the columns that the model reads, in any order; others are not looked at. Or an array
+                (n_rows, ...) with the numbers of each row in C order, such as (n_rows, height, width) for images.
 
         Raises:
-            DataError: a column is missing or holds values of another kind, or there are no rows.
+            DataError: a column is missing or holds values of another kind, an array has another shape than the model's
+                rows, or there are no rows.
         """
+        image = self.manifest.image
+        frame = rows if isinstance(rows, pd.DataFrame) else array_columns(rows, self.columns, image)
         return to_table(self.outputs(frame), self.manifest, frame.index)
 
     def outputs(self, frame: pd.DataFrame) -> np.ndarray:

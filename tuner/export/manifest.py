@@ -37,6 +37,9 @@ FileName = Annotated[
 Threshold = Annotated[float, Field(gt=0, lt=1)]
 """The probability above which a label is given."""
 
+Side = Annotated[int, Field(ge=1)]
+"""Height, width or channels of an image."""
+
 
 class ColumnPart(Part):
     """A column that the model reads; see ``tuner.data.columns.Column``."""
@@ -114,7 +117,12 @@ class HeldOutPart(Part):
 
 
 class Manifest(Part):
-    """A model folder's manifest."""
+    """A model folder's manifest.
+
+    Attributes:
+        image: height, width and channels of the pictures of bytes whose numbers, in C order, are the columns; None
+            where the model reads no pictures.
+    """
 
     format: Literal[1] = 1
     tuner: str
@@ -127,6 +135,7 @@ class Manifest(Part):
     model: Annotated[str, Field(max_length=200)] = "mlp"
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)] = EVEN
     columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
+    image: tuple[Side, Side, Side] | None = None
     trials: Annotated[tuple[TrialPart, ...], Field(min_length=1)]
     networks: Annotated[tuple[NetworkPart, ...], Field(min_length=1, max_length=1000)]
     study: StudyPart
@@ -152,6 +161,8 @@ class Manifest(Part):
             raise ValueError(f"thresholds: {len(self.thresholds)}, not one, nor one for each target")
         if len({column.name for column in self.columns}) != len(self.columns):
             raise ValueError("columns: a name is there twice")
+        if self.image is not None and math.prod(self.image) != len(self.columns):
+            raise ValueError(f"image: {self.image} does not fit {len(self.columns)} columns")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""From a model folder and a file of rows to predictions, in a table or a file: what ``tune predict`` does."""
+"""From a model folder and new rows to predictions, in a table or a file: what ``tune predict`` does."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,18 +9,24 @@ from types import MappingProxyType
 import pandas as pd
 
 from tuner.data.columns import Kind, Rows
+from tuner.data.picture_files import all_pictures
+from tuner.data.pictures import read_pictures
 from tuner.data.sources import read_file
-from tuner.errors import TunerError
-from tuner.export.folder import load_model
-from tuner.export.tables import ignored, to_table, undefined_rows, unused_columns
+from tuner.errors import DataError, TunerError
+from tuner.export.folder import SavedModel, load_model
+from tuner.export.tables import array_columns, ignored, to_table, undefined_rows, unused_columns
+
+FILE = "file"
+"""The column that holds the names of pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """Predictions for a file of rows.
+    """Predictions for a file of rows, or for pictures.
 
     Attributes:
-        table: (n_rows, ...) one row for each row of the file, in its order; see ``SavedModel.predict``.
+        table: (n_rows, ...) one row for each row of the file, in its order; see ``SavedModel.predict``. Of pictures, by
+            name, with the name in the column ``file`` before the others.
         written: the file that holds them; None where none was asked for.
         notes: sentences that a user should be told.
     """
@@ -31,11 +37,12 @@ class Predicted:
 
 
 def predict_file(model: Path, data: Path, output: Path | None) -> Predicted:
-    """Predict the rows of a file.
+    """Predict the rows of a file, or the pictures of a folder.
 
     Args:
         model: a model folder.
-        data: a file with the columns that the model reads, in any order, among others.
+        data: a file with the columns that the model reads, in any order, among others; or a folder of pictures, at any
+            depth, which are brought to the model's size.
         output: the file to write, by its ending; None for none.
 
     Raises:
@@ -43,18 +50,45 @@ def predict_file(model: Path, data: Path, output: Path | None) -> Predicted:
     """
     write = None if output is None else _writer(output)
     loaded = load_model(model)
-    texts = frozenset(column.name for column in loaded.columns if column.kind is Kind.CATEGORY)
-    table = read_file(str(data), Path.cwd(), texts)
-    rows = Rows(table.place, table.first_line, len(table.frame))
-    outputs = loaded.outputs_of(table.frame, rows)
-    predictions = to_table(outputs, loaded.manifest, table.frame.index)
+    new = _read_pictures(loaded, data) if data.is_dir() else _read_rows(loaded, data)
+    outputs = loaded.outputs_of(new.frame, new.rows)
+    predictions = to_table(outputs, loaded.manifest, new.frame.index)
+    if new.files:
+        predictions.insert(0, FILE, list(new.files))
     if output is not None and write is not None:
         _replace(output, predictions, write)
-    notes = [ignored(unused_columns(table.frame, loaded.manifest))]
     undefined = undefined_rows(outputs)
-    if undefined:
-        notes.append(f"{undefined} rows have no finite prediction")
-    return Predicted(predictions, output, tuple(note for note in notes if note))
+    lost = (f"{undefined} rows have no finite prediction",) if undefined else ()
+    return Predicted(predictions, output, (*new.notes, *lost))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _New:
+    """Rows to predict: a table, how messages name it, the names of pictures, and what a user should be told."""
+
+    frame: pd.DataFrame
+    rows: Rows
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _read_rows(model: SavedModel, data: Path) -> _New:
+    texts = frozenset(column.name for column in model.columns if column.kind is Kind.CATEGORY)
+    table = read_file(str(data), Path.cwd(), texts)
+    note = ignored(unused_columns(table.frame, model.manifest))
+    rows = Rows(table.place, table.first_line, len(table.frame))
+    return _New(table.frame, rows, (), () if note is None else (note,))
+
+
+def _read_pictures(model: SavedModel, folder: Path) -> _New:
+    image = model.manifest.image
+    if image is None:
+        raise DataError(f"{folder}: is a folder, and the model reads tables, not pictures; name a file")
+    files = all_pictures(folder)
+    found = read_pictures([picture.path for picture in files], image, str(folder))
+    frame = array_columns(found.pixels, model.columns, image)
+    rows = Rows(str(folder), None, len(frame))
+    return _New(frame, rows, tuple(picture.name for picture in files), found.notes)
 
 
 Writer = Callable[[pd.DataFrame, Path], None]

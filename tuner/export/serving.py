@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pandas as pd
 
 from tuner.data.dataset import Dataset
-from tuner.export.folder import SavedModel, load_model
+from tuner.export.folder import load_model
+from tuner.tracking.mlflow_served import Served
 from tuner.tracking.tracker import ModelCard
 
 REQUIRED = ("numpy", "pandas", "scikit-learn", "pydantic", "h5py", "mlflow")
@@ -23,9 +24,9 @@ EXAMPLE_ROWS = 3
 _KINDS = MappingProxyType({True: "numeric", False: "category"})
 
 
-def _load_pyfunc(path: str) -> SavedModel:
+def _load_pyfunc(path: str) -> Served:
     """Return what predicts; MLflow calls this with the folder that it keeps."""
-    return load_model(path)
+    return Served(load_model(path))
 
 
 def served_model(folder: Path, dataset: Dataset) -> ModelCard:

@@ -68,6 +68,30 @@ def read_columns(frame: pd.DataFrame, columns: Sequence[Column], rows: Rows) -> 
     return pd.DataFrame(cleaned, index=frame.index)
 
 
+def array_columns(values: np.ndarray, columns: Sequence[Column], image: Sequence[int] | None) -> pd.DataFrame:
+    """Return rows that are an array as a table.
+
+    Args:
+        values: (n_rows, ...), the numbers of each row in C order.
+        columns: those of the model, one for each number.
+        image: (height, width, channels) where rows are pictures; channels may be left out of an array where they are 1.
+
+    Raises:
+        DataError: rows have another shape.
+    """
+    shape = np.shape(values)
+    if image is None:
+        allowed = [(len(columns),)]
+    else:
+        height, width, channels = image
+        allowed = [(height, width, channels), *([(height, width)] if channels == 1 else []), (len(columns),)]
+    if shape[1:] not in allowed:
+        expected = " or ".join(str(("n_rows", *each)).replace("'", "") for each in allowed)
+        raise DataError(f"the array: has the shape {shape}, and the model reads {expected}")
+    flat = np.reshape(values, (len(values), len(columns)))
+    return pd.DataFrame(flat, columns=[column.name for column in columns])
+
+
 def read_names(frame: pd.DataFrame, known: Collection[str]) -> list[str]:
     """Return the names of a table's columns; one that is unknown loses the blanks round it, as in a CSV file."""
     names = map(str, frame.columns)

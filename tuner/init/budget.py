@@ -36,11 +36,13 @@ class Paces:
         smallest: with the fewest layers and units.
         largest: with the most.
         workers: trials that train at the same time on this machine.
+        share: of the rows that were trained on; the seconds are scaled up to all of them.
     """
 
     smallest: Pace
     largest: Pace
     workers: int
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Budget:
         seconds: of the whole study if no trial ends early.
         workers: trials that train at the same time.
         hour: whether a time limit of an hour is needed to stay below it.
+        share: of the rows by which that is known.
+        wanted: seconds of a study that tries as much as it would want.
     """
 
     trials: int
@@ -60,6 +64,8 @@ class Budget:
     seconds: float
     workers: int
     hour: bool
+    share: float = 1.0
+    wanted: float = 0.0
 
 
 def study_seconds(paces: Paces, trials: int, epochs: int) -> float:
@@ -98,5 +104,6 @@ def fit_budget(paces: Paces, epochs: int) -> Budget:
     for trials, most in tries:
         seconds = study_seconds(paces, trials, most)
         if seconds <= HOUR:
-            return Budget(trials, most, seconds, paces.workers, hour=False)
-    return Budget(FEWEST_TRIALS, fewer, seconds, paces.workers, hour=True)
+            break
+    wanted = study_seconds(paces, TRIALS, epochs)
+    return Budget(trials, most, seconds, paces.workers, seconds > HOUR, paces.share, wanted)

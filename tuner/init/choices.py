@@ -20,6 +20,12 @@ SKEWED = 2.0
 """Skewness; an exponential distribution has 2."""
 MANY_SKEWED = 1 / 3
 OFTEN_MISSING = 0.05
+MANY_CATEGORIES = 20
+ROWS_OF_A_CATEGORY = 20
+"""On average; with fewer, a vector for each category would be learned from too few rows."""
+
+FEW_IMAGES = 1000
+MANY_INPUTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,9 @@ def _why_task(facts: TableFacts) -> str:
         return f"two values: {first} in {n_first:,} rows, {second} in {n_second:,}"
     if target.task is Task.MULTICLASS:
         scale = "; write regression if they are a quantity" if target.numeric else ""
-        return f"{len(target.labels)} classes of {min(target.counts):,} to {max(target.counts):,} rows{scale}"
+        fewest, most = min(target.counts), max(target.counts)
+        rows = f"{fewest:,} rows each" if fewest == most else f"{fewest:,} to {most:,} rows"
+        return f"{len(target.labels)} classes of {rows}{scale}"
     if target.task is Task.MULTILABEL:
         return f"{len(target.names)} columns of 0 and 1"
     (low, median, high), *others = target.ranges
@@ -129,7 +137,9 @@ def choose_splits(facts: TableFacts, task: Task) -> Splits:
     elif test and task.has_classes and math.ceil(n_rows * test) < len(facts.target.counts):
         test, why_test = 0.0, f"{len(facts.target.counts)} classes: too many to hold a row of each out"
     left = rarest - math.ceil(rarest * test) if test else rarest
-    if n_rows < SOME_ROWS:
+    if facts.row_shape is not None and n_rows > FEW_IMAGES:
+        folds, repeats, why = 3, 1, "networks for images train long; each score is a mean over three"
+    elif n_rows < SOME_ROWS:
         folds, repeats, why = 10, 2, "with few rows one split says little"
     elif n_rows <= MANY_ROWS:
         folds, repeats, why = 5, 1, "each score is a mean over five networks"
@@ -183,6 +193,34 @@ def choose_missing(facts: TableFacts) -> Choice | None:
     if indicator:
         why += "; indicator: that a number is missing may itself say something"
     return Choice({"numeric": "median", "categorical": "constant", "indicator": indicator}, why)
+
+
+def choose_select(facts: TableFacts) -> Choice | None:
+    """Return a selection of inputs that a person may take up, where there are more of them than rows; else None."""
+    inputs = count_inputs(facts)
+    if facts.row_shape is not None or inputs < max(MANY_INPUTS, facts.n_rows):
+        return None
+    kept = max(10, facts.n_rows // 10)
+    why = f"take this up to keep the {kept} inputs that tell the most of the target, chosen anew in each fold"
+    return Choice({"k": kept}, f"{inputs:,} inputs are more than the rows can tell apart: {why}")
+
+
+def choose_categorical(facts: TableFacts) -> Choice | None:
+    """Return how categories may become inputs where a search should find that out, or None."""
+    many = [
+        column
+        for column in facts.inputs
+        if column.kind is Kind.CATEGORY
+        and MANY_CATEGORIES < column.distinct <= facts.n_rows / ROWS_OF_A_CATEGORY
+    ]
+    if not many:
+        return None
+    most = max(many, key=lambda column: column.distinct)
+    more = f" and {counted(len(many) - 1, 'more column')}" if len(many) > 1 else ""
+    return Choice(
+        {"type": "choice", "options": ["onehot", "embedding"]},
+        f"'{most.name}'{more}: {most.distinct:,} categories; an embedding learns a short vector for each",
+    )
 
 
 def count_inputs(facts: TableFacts) -> int:

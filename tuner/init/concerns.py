@@ -6,7 +6,18 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from tuner.data.columns import FLOAT32_MAX, Column, Kind, is_nested, is_number, shorten, to_floats
+from tuner.data.columns import (
+    FLOAT32_MAX,
+    Column,
+    Kind,
+    almost_numbers,
+    is_nested,
+    is_number,
+    is_text,
+    shorten,
+    to_floats,
+)
+from tuner.data.dates import is_ambiguous
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.data.features import FEW_ROWS, looks_like_identifier
 from tuner.init.facts import ColumnFacts, Concern
@@ -79,7 +90,17 @@ def column_concerns(column: Column, clean: pd.Series, raw: pd.Series) -> Iterato
         yield Concern("nearly constant", f"all but {counted(others, 'row')} have the same value")
     if len(column.categories) > MOST_ONEHOT and not told:
         most = f"the {MOST_ONEHOT} most frequent become inputs"
-        yield Concern("many categories", f"{len(column.categories):,} different texts: {most}")
+        yield Concern("many categories", f"{len(column.categories):,} different texts: as onehot {most}")
+    yield from _meant_otherwise(column, raw)
+
+
+def _meant_otherwise(column: Column, raw: pd.Series) -> Iterator[Concern]:
+    """Yield why a column may be meant as another kind, or as other dates, than it was read."""
+    if odd := almost_numbers(column.categories):
+        found = shorten([repr(text) for text in odd], 3)
+        yield Concern("almost numbers", f"texts because of {found}: correct or empty them if it is numbers")
+    if column.kind is Kind.DATETIME and is_text(raw) and is_ambiguous(raw):
+        yield Concern("month first", "read as month/day/year: write 2026-01-31 if it is day/month/year")
 
 
 def _texts_or_identifier(column: Column, clean: pd.Series, reason: str) -> Concern:

@@ -95,6 +95,9 @@ class TableFacts:
         row_shape: the shape of a row that is an array, such as (28, 28); None for a table.
         times: columns that may put the rows in order.
         groups: columns that may say which rows belong together.
+        no_header: whether the names of the columns look like a row's values.
+        image: (height, width) that pictures of a folder are best brought to; None where they stay as they are.
+        notes: sentences on how the table was read.
     """
 
     path: Path
@@ -107,6 +110,16 @@ class TableFacts:
     row_shape: tuple[int, ...] | None = None
     times: tuple[str, ...] = ()
     groups: tuple[str, ...] = field(default=())
+    no_header: bool = False
+    image: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> str | None:
+        """The size of the image that a row is, ``28 x 28``; None where a row is none."""
+        if self.row_shape is None or len(self.row_shape) not in (2, 3):
+            return None
+        return " x ".join(map(str, self.row_shape))
 
     @property
     def inputs(self) -> tuple[ColumnFacts, ...]:

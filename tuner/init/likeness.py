@@ -23,7 +23,7 @@ ALIKE = 0.9995
 """A correlation; two columns with a larger one, of either sign, say the same."""
 
 FEW_VALUES = 100
-"""Columns with up to so many distinct values are compared value for value, too."""
+"""Columns with up to so many distinct values, each of two rows on average, are compared value for value, too."""
 
 ALMOST_PERFECT = 0.99
 """Mean share of each class that is found, or share of the variance that is explained, in rows not seen."""
@@ -70,7 +70,11 @@ def twins(dataset: Dataset, numbers: np.ndarray) -> dict[str, Concern]:
     names = [column.name for column in dataset.columns]
     for name, values in zip(names, numbers.T, strict=True):
         codes = pd.factorize(values)[0].astype(np.int32)
-        if codes.max() < FEW_VALUES and (first := earlier.setdefault(codes.tobytes(), name)) != name:
+        n_values = int(codes.max()) + 1
+        if (
+            n_values <= min(FEW_VALUES, len(values) // 2)
+            and (first := earlier.setdefault(codes.tobytes(), name)) != name
+        ):
             found[name] = Concern("duplicate", f"says the same as '{first}', value for value", doubtful=True)
     numeric = [place for place, column in enumerate(dataset.columns) if column.kind is Kind.NUMERIC]
     for first_place, second_place, r in _correlated(numbers[:, numeric]):

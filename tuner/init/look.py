@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from tuner.data.columns import Column, Kind, is_number, shorten, to_floats
+from tuner.data.csv_file import looks_like_row
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.features import ID_NAME
+from tuner.data.picture_files import class_pictures, is_picture_folder
 from tuner.data.roles import check_roles
 from tuner.data.sources import Source, Table, read_source
 from tuner.errors import DataError
@@ -25,6 +27,7 @@ LIKELY_NAME = re.compile(
 )
 FEW_LABELS = 20
 MOST_LIKELY = 3
+FIRST_ROWS = 1000
 
 MOST_COMPARED = 20_000_000
 """Cells; in a larger table copies of rows are not looked for."""
@@ -32,6 +35,9 @@ MOST_COMPARED = 20_000_000
 FEWEST_RATINGS = 5
 RARE_END = 0.1
 """Of the most frequent rating: the first and the last of a scale are rarer."""
+
+UNEVEN = 0.1
+"""Of the most frequent rating: by so much a scale may rise and fall by chance."""
 
 
 def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
@@ -45,7 +51,8 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         DataError: the table cannot be read, a target is not a column or cannot be predicted, or none is named (with
             the likeliest).
     """
-    source = Source("path", str(path))
+    image = _picture_size(path)
+    source = Source("path", str(path), image)
     table = read_source(source, path.parent)
     names = tuple(targets) or table.target_columns
     if names is None:
@@ -65,7 +72,28 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         row_shape=dataset.row_shape,
         times=tuple(column.name for column in columns if column.kind is Kind.DATETIME),
         groups=tuple(column.name for column in columns if looks_like_group(column, len(dataset.target))),
+        image=image,
+        notes=table.notes,
+        no_header=table.row_shape is None and looks_like_row([str(name) for name in table.frame.columns]),
     )
+
+
+def _picture_size(path: Path) -> tuple[int, int] | None:
+    """Return the height and width that a folder's pictures should have; None for their own, or where it is no folder.
+
+    Raises:
+        DataError: the folder's pictures cannot be read, or have no classes.
+    """
+    if not is_picture_folder(path):
+        return None
+    from tuner.data.pictures import LONGEST_SIDE, look_at_pictures, proposed_size
+
+    seen = look_at_pictures([picture.path for picture in class_pictures(path).pictures])
+    sizes = {(each.height, each.width) for each in seen}
+    if len(sizes) == 1 and max(*sizes.pop()) <= LONGEST_SIDE:
+        return None
+    height, width, _ = proposed_size(seen)
+    return height, width
 
 
 def _load(source: Source, targets: tuple[str, ...], drop: tuple[str, ...]) -> Dataset:
@@ -93,11 +121,16 @@ def _no_target(table: Table) -> str:
 
 
 def _likely_targets(frame: pd.DataFrame) -> list[tuple[str, int]]:
-    """Return the likeliest columns with their numbers of distinct values: by name, then the last and the first."""
+    """Return the likeliest columns with their numbers of distinct values.
+
+    By name; then the last and the first; then those of two values.
+    """
     names = [str(name) for name in frame.columns]
     by_name = [name for name in names if LIKELY_NAME.search(name)]
     ends = [name for name in (names[-1], names[0]) if _may_be_target(frame[name])]
-    likely = list(dict.fromkeys([*by_name, *ends, names[-1]]))[:MOST_LIKELY]
+    first = frame.iloc[:FIRST_ROWS]
+    two = [name for name in names if first[name].astype(str).nunique() == 2]
+    likely = list(dict.fromkeys([*by_name, *ends, *two, names[-1]]))[:MOST_LIKELY]
     return [(name, int(frame[name].astype(str).nunique())) for name in likely]
 
 
@@ -201,5 +234,6 @@ def _is_rating(values: np.ndarray, counts: np.ndarray) -> bool:
         return False
     top = int(counts.argmax())
     rises, falls = np.diff(counts[: top + 1]), np.diff(counts[top:])
-    rare = RARE_END * counts.max()
-    return bool((rises >= 0).all() and (falls <= 0).all() and counts[0] <= rare and counts[-1] <= rare)
+    rare, chance = RARE_END * counts.max(), UNEVEN * counts.max()
+    smooth = (rises >= -chance).all() and (falls <= chance).all()
+    return bool(smooth and counts[0] <= rare and counts[-1] <= rare)

@@ -14,6 +14,7 @@ from tuner.config.study_file import StudyConfig, load_config
 from tuner.data.sources import file_ending
 from tuner.errors import TunerError
 from tuner.init.budget import Budget, Paces, fit_budget
+from tuner.init.choices import count_inputs
 from tuner.init.facts import TableFacts
 from tuner.init.look import look_at
 from tuner.init.measure import measure
@@ -36,7 +37,6 @@ class Started:
         path: the file, as a user would type it.
         facts: what is known of the table.
         config: the file, read again.
-        notes: what ``tune run`` will say of the data.
         budget: how much the study may try, and how long it takes.
         paces: what was measured.
     """
@@ -44,7 +44,6 @@ class Started:
     path: Path
     facts: TableFacts
     config: StudyConfig
-    notes: tuple[str, ...]
     budget: Budget
     paces: Paces
 
@@ -76,11 +75,11 @@ def init_study(
     facts = look_at(_absolute(data), tuple(targets))
     seen(facts)
     study = _draft(facts, place)
-    paces = measure(study)
+    paces = measure(study, count_inputs(facts))
     budget = fit_budget(paces, size_of(facts.n_rows).epochs)
     text = study_text(facts, place, _name_of(place), budget)
     _write(path, text)
-    return Started(path, facts, load_config(path), study.dataset.notes, budget, paces)
+    return Started(path, facts, load_config(path), budget, paces)
 
 
 def draft_text(facts: TableFacts, place: Path) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 from tuner.init.budget import TRIALS, Budget
 from tuner.init.choices import (
     METRICS,
+    choose_categorical,
     choose_missing,
     choose_objective,
     choose_scaler,
+    choose_select,
     choose_splits,
     choose_task,
     count_inputs,
@@ -19,7 +21,7 @@ from tuner.init.layout import Line, Listed, Part, Section, render
 from tuner.init.sizes import size_of, widest
 from tuner.init.text import comment
 from tuner.model.network import MODELS
-from tuner.report.wording import counted, duration
+from tuner.report.wording import counted, duration, percent
 from tuner.space.space_file import space_names
 from tuner.tasks import Task
 
@@ -35,6 +37,12 @@ MOST_LISTED = 100
 MOST_OFFERED = 3
 TIME_HINT = "take this up if later rows will be predicted: folds in its order, the latest rows held out"
 GROUP_HINT = "take this up if new rows will have other values of it: equal ones then share a fold"
+
+VARIED = {"shift": 1, "rotate": 10, "zoom": 0.1}
+VARY_HINT = (
+    "take this up where an image that is moved, turned or zoomed a little still shows the same; flip: horizontal if "
+    "its mirror image does too"
+)
 
 IMAGES = "cnn"
 """The family of networks, and the search space, for rows that are images; a table's where they are not there."""
@@ -68,8 +76,9 @@ def study_text(facts: TableFacts, place: Path, name: str | None, budget: Budget 
 def _opening(facts: TableFacts, budget: Budget | None) -> list[str]:
     names = ", ".join(f"'{name}'" for name in facts.target.names[:5])
     more = f" and {len(facts.target.names) - 5} more" if len(facts.target.names) > 5 else ""
+    inputs = f"the images ({facts.pixels})" if _as_images(facts) else counted(len(facts.inputs), "column")
     lines = [
-        f"Predicts {names}{more} from {counted(len(facts.inputs), 'column')} of {facts.path.name}, "
+        f"Predicts {names}{more} from {inputs} of {facts.path.name}, "
         f"{counted(facts.n_rows, 'row')}. Written by tune init; all of it may be changed."
     ]
     if facts.n_unlabelled:
@@ -87,9 +96,10 @@ def _opening(facts: TableFacts, budget: Budget | None) -> list[str]:
 def time_sentence(budget: Budget) -> str:
     """Return how long a study takes, and how that is known."""
     at_once = f", {budget.workers} trials at a time" if budget.workers > 1 else ""
+    part = "" if budget.share == 1.0 else f" on {percent(budget.share)} of the rows, scaled up"
     how = (
-        "measured: a few epochs of the smallest and the largest network, their mean for each trial; early stopping "
-        "and pruning make it less"
+        f"measured: a few epochs of the smallest and the largest network{part}, their mean for each trial; early "
+        "stopping and pruning make it less"
     )
     return f"up to about {duration(budget.seconds)} on this machine, as busy as it is now{at_once} ({how})."
 
@@ -99,6 +109,9 @@ def _data(facts: TableFacts, place: Path) -> Section:
     parts: list[Part] = [Line("path", relative(facts.path, place.parent), "relative to this file")]
     if not facts.own_target:
         parts.append(Line("target", names[0] if len(names) == 1 else list(names)))
+    if facts.image is not None:
+        why = "height and width that all pictures are brought to; larger ones show more and train longer"
+        parts.append(Line("image", list(facts.image), why))
     parts.append(_drop(facts))
     parts += [Line("time", name, TIME_HINT, False) for name in facts.times[:MOST_OFFERED]]
     parts += [Line("group", name, GROUP_HINT, False) for name in facts.groups[:MOST_OFFERED]]
@@ -158,16 +171,28 @@ def _preprocess(facts: TableFacts) -> Section:
     parts: list[Part] = [Line("numeric", scaler.value, scaler.why)]
     if missing is not None:
         parts.append(Line("missing", missing.value, missing.why))
+    select = choose_select(facts)
+    if select is not None:
+        parts.append(Line("select", select.value, select.why, False))
+    if _as_images(facts):
+        parts.append(Line("augment", VARIED, VARY_HINT, False))
     return Section("preprocess", tuple(parts), "fitted inside each fold, on its training rows only")
 
 
 def _networks(facts: TableFacts) -> list[Part]:
     if _as_images(facts):
-        return [Line("search_space", IMAGES, f"rows are images of {facts.row_shape}")]
+        why = (
+            f"convolutional networks, for rows that are images of {facts.pixels}: search_spaces/{IMAGES}.yaml"
+        )
+        return [Line("search_space", IMAGES, why)]
     size, inputs = size_of(facts.n_rows), count_inputs(facts)
     width, default = widest(size, inputs), min(64, widest(size, inputs) // 2)
     units = {"type": "int", "low": 8, "high": width, "log": True, "default": default, "per": "layer"}
     why = f"for {counted(facts.n_rows, 'row')} and about {counted(inputs, 'input')}; or a name: mlp"
+    categorical = choose_categorical(facts)
+    prepared = (
+        [] if categorical is None else [Line("preprocess.categorical", categorical.value, categorical.why)]
+    )
     return [
         Section(
             "search_space",
@@ -190,6 +215,7 @@ def _networks(facts: TableFacts) -> list[Part]:
                     {"type": "choice", "options": list(size.batches), "default": size.batches[1]},
                     "rows of one step",
                 ),
+                *prepared,
             ),
             why,
         )
@@ -198,12 +224,7 @@ def _networks(facts: TableFacts) -> list[Part]:
 
 def _as_images(facts: TableFacts) -> bool:
     """Return whether rows are images, and there are networks and a search space for them."""
-    return (
-        facts.row_shape is not None
-        and len(facts.row_shape) in (2, 3)
-        and IMAGES in MODELS
-        and IMAGES in space_names()
-    )
+    return facts.pixels is not None and IMAGES in MODELS and IMAGES in space_names()
 
 
 def _training(facts: TableFacts, budget: Budget | None) -> list[Part]:
@@ -211,7 +232,7 @@ def _training(facts: TableFacts, budget: Budget | None) -> list[Part]:
     epochs = size.epochs if budget is None else budget.epochs
     patience = min(size.patience, max(2, epochs // 4))
     why = (
-        "fewer than usual, for time"
+        f"the most; {size.epochs} would take longer than an hour"
         if epochs < size.epochs
         else "the most; early stopping ends most trials before"
     )
@@ -225,9 +246,24 @@ def _training(facts: TableFacts, budget: Budget | None) -> list[Part]:
 
 def _search(budget: Budget | None) -> Section:
     trials = TRIALS if budget is None else budget.trials
-    fewer = ", so that it stays below an hour" if trials < TRIALS else ""
-    parts: list[Part] = [Line("trials", trials, f"configurations{fewer}; tune run --trials extends it")]
+    parts: list[Part] = [Line("trials", trials, _why_trials(budget))]
     if budget is not None and budget.hour:
         parts.append(Line("timeout", "1h", "even so few trials would take longer; no trial starts after it"))
+    else:
+        parts.append(
+            Line("timeout", "30m", "take this up to bound the time: no trial starts after it", False)
+        )
     parts.append(Line("seed", 7, "the same seed gives the same study"))
     return Section("search", tuple(parts))
+
+
+def _why_trials(budget: Budget | None) -> str:
+    """Return why so many configurations are tried, and how to try more."""
+    if budget is None or budget.trials == TRIALS:
+        return (
+            "configurations; 25 find most of what there is, 100 a little more: tune run --trials 100 goes on"
+        )
+    return (
+        f"configurations; {TRIALS} would take about {duration(budget.wanted)}. tune run --trials {TRIALS} goes on with "
+        "the study once it has these"
+    )

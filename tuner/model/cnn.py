@@ -69,6 +69,12 @@ def as_image(row_shape: tuple[int, ...] | None) -> Image | None:
     return None
 
 
+def image_size(image: Image) -> str:
+    """Return an image's size in words."""
+    height, width, channels = image
+    return f"{height} x {width} pixels, {channels} channel{'s' * (channels > 1)}"
+
+
 def pools(image: Image) -> bool:
     """Return whether feature maps of this size are pooled."""
     return min(image[:2]) >= POOLED

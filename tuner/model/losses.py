@@ -211,7 +211,8 @@ def find_loss(written: object, task: Task, folder: Path) -> LossPlan:
         return LossPlan(found.python, given, Hook(found.python, str(folder), given))
     name = BY_TASK.get(found.name, {}).get(task, found.name)
     if name not in LOSSES or task not in LOSSES[name].tasks:
-        raise ValueError(f"'{found.name}' is not a loss for {task}; one of: {', '.join(losses_for(task))}")
+        known = (*losses_for(task), *(alias for alias, names in BY_TASK.items() if task in names))
+        raise ValueError(f"'{found.name}' is not a loss for {task}; one of: {', '.join(known)}")
     return LossPlan(name, given)
 
 

@@ -107,7 +107,26 @@ _ROWS = (
     Parameter(
         "weight_decay", _FLOAT, None, "Share of all weights that a step takes off, times the rate.", low=0
     ),
-    Parameter("initial_accumulator_value", _FLOAT, None, "Where Adagrad's sums of squares start.", low=0),
+    Parameter(
+        "initial_accumulator_value", _FLOAT, None, "Where Adagrad's and FTRL's sums of squares start.", low=0
+    ),
+    Parameter(
+        "learning_rate_power",
+        _FLOAT,
+        None,
+        "The power of FTRL's sums of squares that a step is multiplied by; -0.5.",
+        low=-1,
+        below=0,
+    ),
+    Parameter("l1_regularization_strength", _FLOAT, None, "FTRL's own penalty on absolute values; 0.", low=0),
+    Parameter("l2_regularization_strength", _FLOAT, None, "FTRL's own penalty on squares; 0.", low=0),
+    Parameter(
+        "l2_shrinkage_regularization_strength",
+        _FLOAT,
+        None,
+        "The penalty on squares that FTRL adds to gradients; 0.",
+        low=0,
+    ),
     Parameter("clipnorm", _FLOAT, 0.0, "The largest norm of a variable's gradient; 0 for any.", low=0),
     Parameter(
         "global_clipnorm", _FLOAT, 0.0, "The largest norm of all gradients together; 0 for any.", low=0
@@ -142,6 +161,15 @@ _ROWS = (
         None,
         "Epochs without a lower validation loss before plateau acts; 5.",
         low=1,
+    ),
+    Parameter(
+        "schedule_momentum",
+        _FLOAT,
+        "none",
+        "What one_cycle lowers the momentum to while the rate rises; none leaves it as it is.",
+        low=0,
+        below=1,
+        options=("none",),
     ),
     Parameter("schedule_warmup", _INT, 0, "Epochs in which the rate rises from 0 before all else.", low=0),
     Parameter("batch_size", _INT, 32, "Rows of one step.", low=1, options=("all",)),

@@ -124,6 +124,11 @@ class Network:
     blocks: tuple[Block, ...] = ()
     image: Image | None = None
 
+    @property
+    def cycled(self) -> str | None:
+        """The setting of the optimizer that changes with the rate, step by step; None for none."""
+        return None if self.schedule.momentum is None else self.optimizer.cycles
+
     def width(self, n_inputs: int) -> int:
         """Return how many numbers enter the first layer, of ``n_inputs`` inputs with their codes."""
         return n_inputs + sum(table.size - 1 for table in self.embeddings)

@@ -22,6 +22,8 @@ class OptimizerSpec:
         learning_rate: Keras' default.
         settings: the parameters it reads beside the learning rate and the weight decay, with their defaults.
         weight_decay: Keras' default; 0 for none.
+        cycles: the setting that a schedule may change from step to step, the share of the past in a step; None where
+            there is none that Keras' update reads anew in each step.
     """
 
     keras: str
@@ -29,6 +31,7 @@ class OptimizerSpec:
     learning_rate: float
     settings: Settings
     weight_decay: float = 0.0
+    cycles: str | None = None
 
 
 _MOMENTS: Settings = (("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-7))
@@ -37,19 +40,33 @@ _MOMENTS: Settings = (("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-7))
 # would make `momentum` and `nesterov` plain SGD; 0.9 is what textbooks take.
 OPTIMIZERS: Mapping[str, OptimizerSpec] = MappingProxyType(
     {
-        "sgd": OptimizerSpec("SGD", (), 0.01, (("momentum", 0.0),)),
-        "momentum": OptimizerSpec("SGD", (), 0.01, (("momentum", 0.9),)),
-        "nesterov": OptimizerSpec("SGD", (("nesterov", True),), 0.01, (("momentum", 0.9),)),
+        "sgd": OptimizerSpec("SGD", (), 0.01, (("momentum", 0.0),), cycles="momentum"),
+        "momentum": OptimizerSpec("SGD", (), 0.01, (("momentum", 0.9),), cycles="momentum"),
+        "nesterov": OptimizerSpec(
+            "SGD", (("nesterov", True),), 0.01, (("momentum", 0.9),), cycles="momentum"
+        ),
         "adagrad": OptimizerSpec(
             "Adagrad", (), 0.001, (("initial_accumulator_value", 0.1), ("epsilon", 1e-7))
         ),
         "rmsprop": OptimizerSpec("RMSprop", (), 0.001, (("rho", 0.9), ("epsilon", 1e-7))),
-        "adam": OptimizerSpec("Adam", (), 0.001, _MOMENTS),
-        "adamw": OptimizerSpec("AdamW", (), 0.001, _MOMENTS, weight_decay=0.004),
+        "adam": OptimizerSpec("Adam", (), 0.001, _MOMENTS, cycles="beta_1"),
+        "adamw": OptimizerSpec("AdamW", (), 0.001, _MOMENTS, weight_decay=0.004, cycles="beta_1"),
         "nadam": OptimizerSpec("Nadam", (), 0.001, _MOMENTS),
         "adadelta": OptimizerSpec("Adadelta", (), 0.001, (("rho", 0.95), ("epsilon", 1e-7))),
         "adamax": OptimizerSpec("Adamax", (), 0.001, _MOMENTS),
         "lion": OptimizerSpec("Lion", (), 0.001, (("beta_1", 0.9), ("beta_2", 0.99))),
+        "ftrl": OptimizerSpec(
+            "Ftrl",
+            (),
+            0.001,
+            (
+                ("initial_accumulator_value", 0.1),
+                ("learning_rate_power", -0.5),
+                ("l1_regularization_strength", 0.0),
+                ("l2_regularization_strength", 0.0),
+                ("l2_shrinkage_regularization_strength", 0.0),
+            ),
+        ),
     }
 )
 
@@ -84,6 +101,12 @@ class OptimizerPlan:
     settings: Settings
     weight_decay: float = 0.0
     clip: Clip | None = None
+
+    @property
+    def cycles(self) -> str | None:
+        """The setting that a schedule may change from step to step; None where it is 0, or there is none."""
+        setting = OPTIMIZERS[self.name].cycles
+        return setting if setting is not None and self.setting(setting) else None
 
     def setting(self, name: str, otherwise: float = 0.0) -> float:
         """Return a setting's value, or ``otherwise`` where this optimizer has no such setting."""

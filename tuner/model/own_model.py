@@ -13,7 +13,15 @@ from tuner.records import Params, ParamValue
 
 _TRAINING = frozenset(
     {
-        *("optimizer", "learning_rate", "weight_decay", *CLIPS, "schedule", "schedule_warmup"),
+        *(
+            "optimizer",
+            "learning_rate",
+            "weight_decay",
+            *CLIPS,
+            "schedule",
+            "schedule_warmup",
+            "schedule_momentum",
+        ),
         *("batch_size", "epochs"),
         *(name for spec in OPTIMIZERS.values() for name, _ in spec.settings),
         *(f"schedule_{name}" for spec in SCHEDULES.values() for name, _ in spec.settings),

@@ -95,6 +95,7 @@ class SchedulePlan:
         name: a name in ``SCHEDULES``.
         settings: every setting of the schedule's row, in the row's order.
         warmup: the epochs in which the rate rises from 0, before the schedule begins; 0 for none.
+        momentum: of ``one_cycle``, the optimizer's momentum where the rate is highest; None where it does not change.
         reductions: of ``plateau``, how often the rate was reduced before each epoch, where that is known in advance;
             empty where the losses of the training itself decide.
     """
@@ -102,6 +103,7 @@ class SchedulePlan:
     name: str = "constant"
     settings: Settings = ()
     warmup: int = 0
+    momentum: float | None = None
     reductions: tuple[int, ...] = ()
 
     @property
@@ -123,8 +125,12 @@ def plan_schedule(name: str, warmup: int, params: Params) -> SchedulePlan:
         params: a trial's parameters; those that this schedule does not read are left aside.
     """
     settings = SCHEDULES[name].settings
+    lowest = params.get("schedule_momentum", "none")
     return SchedulePlan(
-        name, tuple((key, float(params.get(f"schedule_{key}", default))) for key, default in settings), warmup
+        name,
+        tuple((key, float(params.get(f"schedule_{key}", default))) for key, default in settings),
+        warmup,
+        float(lowest) if name == "one_cycle" and lowest != "none" else None,
     )
 
 
@@ -171,20 +177,47 @@ class Rates:
             (n_steps, n_folds) float64, as many steps as the longest fold has; what lies after a fold's last step means
             nothing.
         """
-        n_steps = int(self._batches.max())
-        time = (epoch - 1) + np.arange(n_steps)[:, None] / self._batches
         warmup = self._plan.warmup
-        shares = self._shares(np.maximum(time - warmup, 0.0), max(self._epochs - warmup, 1))
+        shares = self._scheduled(epoch)
         if warmup:
-            shares = shares * np.minimum((time + 1.0 / self._batches) / warmup, 1.0)
+            risen = (self._time(epoch) + 1.0 / self._batches) / warmup
+            shares = shares * np.minimum(risen, 1.0)
         return self._rate * shares * self._reduced(epoch)
+
+    def momenta_of_epoch(self, epoch: int, own: float) -> np.ndarray:
+        """Return the momenta of an epoch's steps, which mirror the rates of a cycle.
+
+        They fall from the optimizer's own to ``SchedulePlan.momentum`` while the rate rises, rise back while it falls,
+        and stay there for the rest (Smith 2018, section 4.3; ``cycle_momentum`` of PyTorch's ``OneCycleLR``).
+
+        Args:
+            epoch: 1, 2, ...
+            own: the optimizer's momentum, in (0, 1).
+
+        Returns:
+            (n_steps, n_folds) float64, as for ``of_epoch``.
+
+        Raises:
+            ValueError: the schedule does not change the momentum.
+        """
+        if self._plan.momentum is None:
+            raise ValueError(f"'{self._plan.name}' leaves the momentum as it is")
+        high = np.clip((self._scheduled(epoch) - _CYCLE_START) / (1.0 - _CYCLE_START), 0.0, 1.0)
+        return own + (self._plan.momentum - own) * high
 
     def see(self, losses: np.ndarray) -> None:
         """Take in the (n_folds,) validation losses of the epoch that was trained last."""
         if self._plateaus is not None:
             self._plateaus.see(losses)
 
-    def _shares(self, time: np.ndarray, total: float) -> np.ndarray:
+    def _time(self, epoch: int) -> np.ndarray:
+        """Return how many epochs have passed before each step."""
+        return np.asarray((epoch - 1) + np.arange(int(self._batches.max()))[:, None] / self._batches)
+
+    def _scheduled(self, epoch: int) -> np.ndarray:
+        """Return the shares of an epoch's steps, which the schedule gives after its warm-up."""
+        warmup = self._plan.warmup
+        time, total = np.maximum(self._time(epoch) - warmup, 0.0), max(self._epochs - warmup, 1)
         schedule = SCHEDULES[self._plan.name]
         moments = time if schedule.by_step else np.floor(time)
         return schedule.share(dict(self._plan.settings), moments, total)

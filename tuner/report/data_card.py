@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tuner.data.columns import Column, Kind
+from tuner.model.cnn import Image, as_image, image_size
 from tuner.report.document import Block, Note, Paragraph, Table
 from tuner.report.wording import counted, listed, number, param, percent
 from tuner.study import Study
@@ -39,9 +40,13 @@ def data_card(study: Study) -> Iterator[Block]:
         yield Paragraph(f"Never shown to a model: {listed(config.data.drop, 20)}.")
     yield from (Note(f"{text}.") for text in dataset.notes)
     yield _target(study)
-    yield _columns(study)
-    if len(dataset.columns) > MOST_COLUMNS:
-        yield Note(f"The first {MOST_COLUMNS} of {len(dataset.columns):,} columns.")
+    image = as_image(dataset.row_shape)
+    if image is not None:
+        yield _images(study, image)
+    else:
+        yield _columns(study)
+        if len(dataset.columns) > MOST_COLUMNS:
+            yield Note(f"The first {MOST_COLUMNS} of {len(dataset.columns):,} columns.")
     yield Note("Counts and values are those of the rows that the search saw.")
 
 
@@ -78,6 +83,15 @@ def _target(study: Study) -> Table:
     ]
     heads = ("target", "mean", "standard deviation", "least", "median", "greatest")
     return Table("Target", heads, tuple(lines), frozenset(range(1, 6)), len(lines) > 20)
+
+
+def _images(study: Study, image: Image) -> Paragraph:
+    values = study.dataset.features.iloc[study.search_rows].to_numpy()
+    low, high, mean = (float(found) for found in (np.nanmin(values), np.nanmax(values), np.nanmean(values)))
+    return Paragraph(
+        f"Each row is an image of {image_size(image)}, a column for each number; they go from {param(low)} to "
+        f"{param(high)}, with a mean of {param(mean)}."
+    )
 
 
 def _columns(study: Study) -> Table:

@@ -79,7 +79,9 @@ def bounds(interval: Interval) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as 12 % or 0.4 %."""
+    """Return a share as 12 %, 0.4 % or under 0.1 %."""
+    if 0.0 < share < 0.0005:
+        return "under 0.1 %"
     whole = share >= 0.0995 or math.isclose(100 * share, round(100 * share), abs_tol=1e-9)
     return f"{100 * share:.0f} %" if whole else f"{100 * share:.1f} %"
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tuner.check import CheckReport
 from tuner.config.study_file import StudyConfig
+from tuner.model.cnn import as_image, image_size
 from tuner.places import experiment_name, is_tracked, tracking_place
 from tuner.records import Glimpse, State, TrialResult
 from tuner.report.wording import number, param, params, score_of
@@ -150,6 +151,8 @@ def _about(study: Study) -> list[str]:
     dataset, config = study.dataset, study.config
     kinds = Counter(column.kind.value for column in dataset.columns)
     columns = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    if (image := as_image(dataset.row_shape)) is not None:
+        columns = f"images of {image_size(image)}"
     lines = [
         f"{config.name}: {dataset.task} on {dataset.place}: {len(dataset.target):,} rows "
         f"({len(study.test_rows):,} held out), {columns}",
@@ -159,7 +162,7 @@ def _about(study: Study) -> list[str]:
     ]
     if dataset.classes:
         counts = np.bincount(dataset.target, minlength=len(dataset.classes))
-        shares = [f"{name} {count:,}" for name, count in zip(dataset.classes, counts, strict=True)]
+        shares = [f"'{name}' {count:,}" for name, count in zip(dataset.classes, counts, strict=True)]
         if dataset.task is Task.BINARY:
             shares[1] += " (positive)"
         listed = ", ".join(shares[:12]) + (f", and {len(shares) - 12} more" if len(shares) > 12 else "")

@@ -14,17 +14,14 @@ from tuner.report.wording import counted, number, percent
 from tuner.tasks import Task
 
 MOST_COLUMNS = 40
+SOME_COLUMNS = 10
 MOST_LABELS = 12
 
 
 def show_looked(facts: TableFacts) -> None:
     """Print what a table holds, and on standard error what is waited for next."""
     out = _out()
-    kinds = Counter(column.kind.value if column.kind else "not usable" for column in facts.columns)
-    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    columns = counted(len(facts.columns), "column")
-    _say(out, f"{facts.path}: {counted(facts.n_rows, 'row')}, {columns}: {listed}")
-    for line in (_target(facts), *_rows(facts)):
+    for line in (_first(facts), _target(facts), *_rows(facts)):
         _say(out, line)
     if facts.row_shape is None:
         _show_columns(facts.columns, out)
@@ -34,15 +31,25 @@ def show_looked(facts: TableFacts) -> None:
     )
 
 
+def _first(facts: TableFacts) -> str:
+    if facts.pixels is not None:
+        return f"{facts.path}: {counted(facts.n_rows, 'image')} of {facts.pixels}"
+    kinds = Counter(column.kind.value if column.kind else "not usable" for column in facts.columns)
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    columns = counted(len(facts.columns), "column")
+    return f"{facts.path}: {counted(facts.n_rows, 'row')}, {columns}: {listed}"
+
+
 def show_started(started: Started) -> None:
     """Print where the study file is, what it chose, and how long it will take."""
     out, config = _out(), started.config
     held_out = f"{percent(float(config.test))} of the rows held out" if config.test else "no rows held out"
     repeats = f" x {config.cv.repeats} repeats" if config.cv.repeats > 1 else ""
+    tried = f"{config.search.trials} trials of up to {config.training.epochs} epochs"
+    limit = " No trial starts after an hour." if started.budget.hour else ""
     lines = (
-        *started.notes,
         f"{config.task}, objective {config.objective}, {config.cv.folds} folds{repeats}, {held_out}",
-        f"{config.search.trials} trials of up to {config.training.epochs} epochs: {time_sentence(started.budget)}",
+        f"{tried}: {time_sentence(started.budget)}{limit}",
         f"wrote {started.path}, with a comment for each choice, and {SCHEMA_FILE} beside it, for editors",
         f"next: tune check {started.path}   tune run {started.path}",
     )
@@ -61,11 +68,11 @@ def _say(out: Console, line: str) -> None:
 
 
 def _show_columns(columns: tuple[ColumnFacts, ...], out: Console) -> None:
-    """Print a line a column; of many, those that have something to know."""
+    """Print a line a column; of many, those that have something to know, or else a few."""
     shown = columns
     if len(columns) > MOST_COLUMNS:
         noted = tuple(column for column in columns if column.concerns)
-        shown = (noted or columns)[:MOST_COLUMNS]
+        shown = noted[:MOST_COLUMNS] or columns[:SOME_COLUMNS]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("column", "kind", "missing", "distinct", "to know"):
         right = heading in ("missing", "distinct")
@@ -83,7 +90,7 @@ def _target(facts: TableFacts) -> str:
     if target.labels:
         places = sorted(range(len(target.labels)), key=lambda place: -target.counts[place])
         shares = [
-            f"{target.labels[place]} {target.counts[place]:,} ({percent(target.counts[place] / facts.n_rows)})"
+            f"'{target.labels[place]}' {target.counts[place]:,} ({percent(target.counts[place] / facts.n_rows)})"
             for place in places[:MOST_LABELS]
         ]
         more = f", and {len(places) - MOST_LABELS} more" if len(places) > MOST_LABELS else ""
@@ -97,10 +104,14 @@ def _target(facts: TableFacts) -> str:
 
 
 def _rows(facts: TableFacts) -> list[str]:
-    lines = []
-    if facts.row_shape is not None:
+    lines = list(facts.notes)
+    if facts.row_shape is not None and facts.pixels is None:
         shape = " x ".join(map(str, facts.row_shape))
         lines.append(f"each row is an array of {shape}; its values are the columns")
+    if facts.no_header:
+        lines.append(
+            "the columns' names look like a row's values: if the file has no header, put a line of names above"
+        )
     if facts.n_unlabelled:
         lines.append(f"{counted(facts.n_unlabelled, 'row')} without a target are left out")
     if facts.n_copies:
