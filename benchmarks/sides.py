@@ -64,13 +64,13 @@ class Pace:
 
     Attributes:
         rounds: turns of the stacked engine and of the usual way.
-        stacked_trials: trials of the stacked engine in each turn; the other sides run one.
+        stacked_seconds: what the stacked engine's turn lasts at least; the other sides run one trial.
         keras_rounds: turns of the plain engine.
         epochs: passes over the training rows.
     """
 
     rounds: int
-    stacked_trials: int
+    stacked_seconds: float
     keras_rounds: int
     epochs: int
 
@@ -79,7 +79,9 @@ def pace_of(name: str, *, quick: bool) -> Pace:
     """Return the pace of a case; a quick one is too short to say anything but that it works."""
     case = CASES[name]
     return (
-        Pace(1, 2, 1, 2) if quick else Pace(case.usual_trials, 3, max(1, case.usual_trials - 1), case.epochs)
+        Pace(1, 0.0, 1, 2)
+        if quick
+        else Pace(case.usual_trials, 5.0, max(1, case.usual_trials - 1), case.epochs)
     )
 
 
@@ -103,9 +105,10 @@ def run_case(name: str, pace: Pace, rates: dict[str, float]) -> dict[str, Any]:
         first = sides["stacked"].trial()
         sides["keras"].trial()  # as ours is without its preprocessing, which later trials find done
         for number in range(pace.rounds):
-            turns = {"stacked": pace.stacked_trials, "keras": number < pace.keras_rounds, "usual": 1}
-            for side in SIDES:
-                trials[side] += [sides[side].trial() for _ in range(turns[side])]
+            trials["stacked"] += in_a_row(sides["stacked"], pace.stacked_seconds)
+            if number < pace.keras_rounds:
+                trials["keras"].append(sides["keras"].trial())
+            trials["usual"].append(sides["usual"].trial())
     summaries = {side: summary(measured) for side, measured in trials.items()}
     stacked, usual = summaries["stacked"], summaries["usual"]
     flop = trial_flop(about["widths"], about["folds"], pace.epochs)
@@ -127,6 +130,14 @@ def run_case(name: str, pace: Pace, rates: dict[str, float]) -> dict[str, Any]:
         "floor_seconds_all_threads": flop / rates["all_threads"],
         "share_of_floor_one_thread": flop / rates["one_thread"] / stacked["median"],
     }
+
+
+def in_a_row(side: Side, seconds: float) -> list[dict[str, float]]:
+    """Return trials that follow each other, as those of a study do: at least three, and as many as fill the time."""
+    trials = [side.trial() for _ in range(3)]
+    while sum(trial["seconds"] for trial in trials) < seconds:
+        trials.append(side.trial())
+    return trials
 
 
 def summary(trials: list[dict[str, float]]) -> dict[str, float]:
