@@ -19,7 +19,7 @@ STATUS = (
 
 def commands_page() -> str:
     """Return the page."""
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     whole = group.context_class(group, info_name="tune")
     commands = []
     for name, command in group.commands.items():

@@ -63,13 +63,13 @@ def sections(whole: Schema, inside: Schema | None = None, prefix: str = "") -> I
         prefix: its dotted name with a dot behind; empty for the file itself.
     """
     for key, value in (inside or whole)["properties"].items():
-        found = _titleof(value, whole)
+        found = _section_of(value, whole)
         if found is not None:
             yield prefix + key, found
             yield from sections(whole, found, f"{prefix}{key}.")
 
 
-def _titleof(value: Schema, whole: Schema) -> Schema | None:
+def _section_of(value: Schema, whole: Schema) -> Schema | None:
     """Return the section that a key holds, or None where it holds a value."""
     for part in (value, *value.get("anyOf", ())):
         name = part.get("$ref", "").removeprefix("#/$defs/")
@@ -83,7 +83,7 @@ def _keys_of(prefix: str, part: Schema, whole: Schema) -> str:
     rows = []
     for key, value in part["properties"].items():
         name = prefix + key
-        if _titleof(value, whole) is None:
+        if _section_of(value, whole) is None:
             rows.append([code(key), values(value), _default(value), text(value["description"])])
         else:
             off = " or <code>none</code>" if {"const": "none"} in value.get("anyOf", ()) else ""

@@ -167,11 +167,10 @@ def test_programs_run(page, tmp_path, monkeypatch, tensorflow):
             open_study(load_config(tmp_path / block.title))
 
 
-def test_the_first_steps_lead_to_predictions(begin, monkeypatch, tensorflow):
-    folder = begin("first_steps")
-    monkeypatch.chdir(folder)
-    (folder / "studies").mkdir()
-    (folder / "studies" / "iris.yaml").write_bytes((ROOT / "studies" / "iris.yaml").read_bytes())
+def test_the_first_steps_lead_to_predictions(tmp_path, monkeypatch, tensorflow):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "iris.yaml").write_bytes((ROOT / "studies" / "iris.yaml").read_bytes())
     names = {"__name__": "page"}
     for block in blocks_of("docs/tutorial.md"):
         if block.language == "python":
@@ -188,9 +187,11 @@ def test_the_first_steps_lead_to_predictions(begin, monkeypatch, tensorflow):
 
 
 def take(command: str, arguments: list[str]) -> None:
-    """Do what a command of the first steps does; a search has two trials, in this process."""
+    """Do what a command of the first steps does; a search has two trials, in this process and without MLflow."""
     if command == "run":
-        config = load_config(arguments[0])
+        study = Path(arguments[0])
+        study.write_text(study.read_text("utf-8") + "tracking: {uri: none}\n", "utf-8")
+        config = load_config(study)
         *_, closed = run_study(config, trials=2, executor=InProcess(config.engine.name))
         assert closed.summary.final is not None
     else:
