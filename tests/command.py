@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 from tuner.cli import main
+from tuner.executors import choice
+from tuner.executors.in_process import InProcess
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,16 @@ class Said:
 
 
 def tune(*arguments: object) -> Said:
-    """Run ``tune`` with arguments in this process."""
+    """Run ``tune`` with arguments in this process, and its trials too.
+
+    A worker takes seconds to load and gives the same bits: tests/test_executors.py and tests/test_repeats.py.
+    """
+    with patch.object(choice, "LocalWorkers", lambda engine, **_: InProcess(engine)):
+        return tune_with_workers(*arguments)
+
+
+def tune_with_workers(*arguments: object) -> Said:
+    """Run ``tune`` with arguments in this process, its trials in workers as it always has them."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (

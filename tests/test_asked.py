@@ -198,6 +198,10 @@ WRONG = {
         {"weighted_metrics": True},
         "weighted_metrics: there are no weights; name their column in data",
     ),
+    "held-out rows without weight": (
+        {"weighted_metrics": True, "data": {"weight": "late", "time": "row"}},
+        "weighted_metrics: all 16 rows held out for the test have weight 0, so that they have no score",
+    ),
     "no weighted form": (
         {"weighted_metrics": True, "metrics": ["max_error"], "data": {"weight": "weight"}},
         "weighted_metrics: 'max_error' has no form with weights",
@@ -211,8 +215,11 @@ def test_what_does_not_fit_the_data_is_one_error_at_its_line_before_training(tmp
     keys, sentence = WRONG[name]
     write_module(tmp_path)
     (tmp_path / "table.csv").write_text(
-        "height,weight,amount\n"
-        + "".join(f"{n % 9},1,{(n * 7) % 20 - 5}.5\n{n % 5},1,0\n" for n in range(40))
+        "height,weight,late,row,amount\n"
+        + "".join(
+            f"{n % 9},1,{int(n < 30)},{n},{(n * 7) % 20 - 5}.5\n{n % 5},1,{int(n < 30)},{n},0\n"
+            for n in range(40)
+        )
     )
     with pytest.raises(StudyFileError) as raised:
         study_of(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.command import tune
+from tests.command import tune, tune_with_workers
 from tests.conclude.conftest import record
 from tests.small import NO_BAR, study_of, write_study
 from tuner.check import check_study
@@ -311,7 +311,7 @@ def test_a_study_of_an_own_model_runs_in_workers_and_is_verified(begin):
     place = begin("own")
     keys = keys_of(place, search={"trials": 2, "pruner": "none", "window": 2})
     path = write_study(place, **{**keys, "search_space": {**SPACE, "scale": False}})
-    said = tune("run", path, "--workers", 2)
+    said = tune_with_workers("run", path, "--workers", 2)
     assert said.code == 0, said.err
     assert "no final model" not in said.err
     assert tune("verify", path).code == 0

@@ -85,10 +85,10 @@ def open_study(config: StudyConfig) -> Study:
     dataset = load_table(config)
     check_images(config, dataset)
     loss, metrics, others = _loss_and_metrics(config, dataset)
-    check_weights(config, metrics)
     seed = config.search.seed
     share = config.test if isinstance(config.test, float) else 0.0
     search_rows, test_rows = hold_out(dataset, share, derive(seed, "test"))
+    check_weights(config, metrics, None if dataset.weight is None else dataset.weight[test_rows])
     folds = make_folds(
         dataset,
         search_rows,

@@ -107,12 +107,24 @@ def check_output(config: StudyConfig, loss: LossPlan, dataset: Dataset, search_r
         raise config.problem("training.output", problem)
 
 
-def check_weights(config: StudyConfig, metrics: tuple[Metric, ...]) -> None:
-    """Refuse weights in scores where there are none, or where a metric cannot take them."""
+def check_weights(config: StudyConfig, metrics: tuple[Metric, ...], held_out: np.ndarray | None) -> None:
+    """Refuse weights in scores where there are none, where all are 0, or where a metric cannot take them.
+
+    Args:
+        config: the study file.
+        metrics: those that the study records.
+        held_out: (n_test,) weights of the held-out rows; None where rows have none.
+    """
     if not config.weighted_metrics:
         return
-    if config.data.weight is None:
+    if held_out is None:
         raise config.problem("weighted_metrics", "there are no weights; name their column in data.weight")
+    if len(held_out) and not held_out.any():
+        raise config.problem(
+            "weighted_metrics",
+            f"all {len(held_out)} rows held out for the test have weight 0, so that they have no score; set another "
+            "share as test, or test: 0",
+        )
     without = [metric.name for metric in metrics if not metric.weighs]
     if without:
         listed = ", ".join(f"'{name}'" for name in without)

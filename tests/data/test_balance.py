@@ -47,6 +47,12 @@ def test_every_class_has_as_many_rows_as_the_largest_or_the_smallest(method, siz
     assert np.bincount(balanced(method, rows(), 1).label).tolist() == [size] * 3
 
 
+@pytest.mark.parametrize("method", ["oversample", "undersample", "smote"])
+def test_rows_of_one_class_stay_as_they_are(method):
+    given = rows((7,))
+    assert balanced(method, given, 1) is given
+
+
 @pytest.mark.parametrize("method", ["oversample", "undersample"])
 def test_drawn_rows_are_rows_of_the_fold_with_their_own_weight(method):
     given, found = rows(), balanced(method, rows(), 1)

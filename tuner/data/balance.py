@@ -112,6 +112,10 @@ def too_few(method: str, label: np.ndarray) -> int | None:
 
 
 def _drawn(rows: Learnt, sampler: Any) -> Learnt:
+    if (
+        len(np.unique(rows.label)) == 1
+    ):  # as the rows to learn from may be where others are set aside to watch
+        return rows
     sampler.fit_resample(np.zeros((len(rows.label), 1)), rows.label)
     places = np.sort(sampler.sample_indices_)
     return Learnt(rows.inputs[places], rows.label[places], rows.weight[places], rows.groups)

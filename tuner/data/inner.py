@@ -24,18 +24,25 @@ def split_off(dataset: Dataset, rows: np.ndarray, share: float, seed: int) -> tu
         Row numbers to learn from and to watch, both int64 and sorted; together ``rows``.
 
     Raises:
-        DataError: there are too few rows, times or groups to set any aside.
+        DataError: there are too few rows, times or groups to set any aside, or all weights of a part are 0.
     """
     try:
         watched = _watched(dataset, rows, share, seed)
+        keep = np.ones(len(rows), bool)
+        keep[watched] = False
+        _check_weights(dataset, rows[keep], "to learn from")
+        _check_weights(dataset, rows[~keep], "to watch")
     except ValueError as error:
         raise DataError(
             f"{dataset.place}: early_stopping.rows: inner needs some of a fold's {len(rows)} training rows to watch: "
             f"{error}; use rows: fold"
         ) from None
-    keep = np.ones(len(rows), bool)
-    keep[watched] = False
     return rows[keep], rows[~keep]
+
+
+def _check_weights(dataset: Dataset, rows: np.ndarray, what: str) -> None:
+    if dataset.weight is not None and not dataset.weight[rows].any():
+        raise ValueError(f"the {len(rows)} rows {what} have weight 0")
 
 
 def _watched(dataset: Dataset, rows: np.ndarray, share: float, seed: int) -> np.ndarray:

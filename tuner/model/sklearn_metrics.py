@@ -46,7 +46,7 @@ def averaged(
 
 def balanced_accuracy(task: Task, target: np.ndarray, labels: np.ndarray, weight: Weight = None) -> float:
     """Return the mean recall of the classes that occur."""
-    occurring = np.unique(target)
+    occurring = np.unique(target if weight is None else target[weight > 0])
     recall = _sklearn("recall_score")
     chosen = {"labels": occurring, "average": "macro", "zero_division": 0}
     return float(recall(target, labels, sample_weight=weight, **chosen))
@@ -88,12 +88,13 @@ def ranking(
     """Return ROC AUC or average precision: of the positive class, or the mean over classes or labels.
 
     A class or a label enters where the metric is defined for it: both need a positive row, ROC AUC a
-    negative one too. NaN where none is left.
+    negative one too, of a weight above 0. NaN where none is left.
     """
     positives = one_hot(task, target, outputs.shape[1])
-    defined = positives.any(axis=0)
+    counting = positives if weight is None else positives[weight > 0]
+    defined = counting.any(axis=0)
     if function == "roc_auc_score":
-        defined &= ~positives.all(axis=0)
+        defined &= ~counting.all(axis=0)
     if not defined.any():
         return float("nan")
     score = _sklearn(function)
