@@ -233,6 +233,13 @@ def test_rows_of_numbers_in_an_array_are_a_table(tmp_path):
     assert study_of(tmp_path / "table.npz").training.model == "mlp"
 
 
+def test_rare_positives_are_searched_with_and_without_weights(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(900) % 13, "y": [int(row % 45 == 0) for row in range(900)]})
+    config = of_frame(tmp_path, frame, "y")
+    assert config.space.params["preprocess.balance"].options == ("none", "class_weight")
+    assert (config.objective, config.threshold) == ("average_precision", "tuned")
+
+
 def test_whether_many_categories_are_embedded_is_searched(tmp_path):
     city = [f"city {row % 25}" for row in range(600)]
     config = of_frame(tmp_path, pd.DataFrame({"city": city, "y": [row % 3 > 1 for row in range(600)]}), "y")
