@@ -153,8 +153,8 @@ def choose_splits(facts: TableFacts, task: Task) -> Splits:
         folds = max(2, left)
         fewest = "the rarest class has" if task.has_classes else "there are"
         why = f"{fewest} {counted(left, 'row')} for the search; each fold needs one of them"
-    if folds == n_rows:
-        repeats = 1  # each row is a fold, whatever the order
+    if folds == n_rows or facts.ordered is not None:
+        repeats = 1  # each row is a fold, whatever the order; or there is one order
     return Splits(test, folds, repeats, why_test, why)
 
 

@@ -61,7 +61,7 @@ def init_study(
 
     Args:
         data: the table's file.
-        targets: the columns to predict; () where the file itself says which they are.
+        targets: the columns to predict, or patterns of their names; () where the file itself says which they are.
         output: the study file; None for ``studies/<name of the data>.yaml``.
         seen: is given the facts before anything is trained.
 

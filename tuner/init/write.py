@@ -39,6 +39,10 @@ MOST_LISTED = 100
 
 MOST_OFFERED = 3
 TIME_HINT = "take this up if later rows will be predicted: folds in its order, the latest rows held out"
+TIME_WHY = (
+    "rows follow one another by it, so later ones are predicted from earlier ones; leave it out if new rows will lie "
+    "between these"
+)
 GROUP_HINT = "take this up if new rows will have other values of it: equal ones then share a fold"
 
 VARIED = {"shift": 1, "rotate": 10, "zoom": 0.1}
@@ -116,7 +120,11 @@ def _data(facts: TableFacts, place: Path) -> Section:
         why = "height and width that all pictures are brought to; larger ones show more and train longer"
         parts.append(Line("image", list(facts.image), why))
     parts.append(_drop(facts))
-    parts += [Line("time", name, TIME_HINT, False) for name in facts.times[:MOST_OFFERED]]
+    others = [name for name in facts.times if name != facts.ordered]
+    if facts.ordered is not None:
+        parts.append(Line("time", facts.ordered, TIME_WHY))
+    else:
+        parts += [Line("time", name, TIME_HINT, False) for name in others[:MOST_OFFERED]]
     parts += [Line("group", name, GROUP_HINT, False) for name in facts.groups[:MOST_OFFERED]]
     return Section("data", tuple(parts))
 
