@@ -66,7 +66,9 @@ def init(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="COL", help="The column to predict; once for each of several.", show_default=False
+            metavar="COL",
+            help="The column to predict; once for each of several, or a pattern of their names: 'label*'.",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[

@@ -157,7 +157,7 @@ def test_the_target_of_numbered_columns_is_named_by_its_number(tmp_path):
         show=False,
     )
     assert study.model.manifest.target_names == ("2",)
-    assert repr(study.model).endswith("model': regression, predicts '2' from 2 columns)")
+    assert repr(study.model) == "SavedModel(regression, predicts '2' from 2 columns)"
     assert study.predict(numbered[[0, 1]].to_numpy()).equals(study.predict(numbered))
 
 

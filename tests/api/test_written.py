@@ -83,7 +83,7 @@ def test_the_table_of_a_study_with_records_stays(tmp_path):
     assert len(pd.read_feather(table)) == 2
     (tmp_path / "runs" / "small").mkdir(parents=True)
     written(tmp_path, TABLE.head(2))
-    with pytest.raises(TunerError, match="are of another table; give another name, or fresh=True"):
+    with pytest.raises(TunerError, match="are of another table; give another name; or start anew with"):
         written(tmp_path)
     assert len(pd.read_feather(table)) == 2
     write_study(tmp_path, "small", TABLE, {}, fresh=True)

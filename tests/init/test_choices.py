@@ -6,13 +6,16 @@ import pytest
 from tuner.data.columns import Kind
 from tuner.init.choices import (
     METRICS,
+    choose_balance,
     choose_categorical,
     choose_missing,
     choose_objective,
     choose_scaler,
     choose_splits,
     choose_task,
+    choose_threshold,
     count_inputs,
+    most_epochs,
 )
 from tuner.init.facts import ColumnFacts, TableFacts, TargetFacts
 from tuner.init.sizes import SIZES, size_of, widest
@@ -125,6 +128,21 @@ def test_many_categories_with_enough_rows_each_may_be_embedded(distinct, n_rows,
     if choice is not None:
         assert choice.value == {"type": "choice", "options": ["onehot", "embedding"]}
         assert choice.why.startswith("'state': 51 categories")
+
+
+def test_rare_positives_are_weighed_and_have_a_threshold_of_their_own():
+    rare, common = table((4142, 32)), table((860, 140))
+    balance, threshold = choose_balance(rare), choose_threshold(rare)
+    assert balance is not None
+    assert threshold is not None
+    assert (balance.value["options"], threshold.value) == (["none", "class_weight"], "tuned")
+    assert METRICS[str(choose_objective(rare, Task.BINARY).value)][0] == "f1"  # what a threshold is tuned by
+    assert choose_balance(common) is choose_threshold(common) is None
+
+
+def test_images_ask_for_fewer_epochs():
+    tabular = table((2000, 2000))
+    assert (most_epochs(tabular), most_epochs(replace(tabular, row_shape=(28, 28)))) == (100, 40)
 
 
 def test_images_have_fewer_folds_since_they_train_long():

@@ -128,8 +128,17 @@ def test_rows_without_a_target_are_left_out_and_that_is_said(tmp_path):
 def test_dates_alone_are_enough(tmp_path):
     days = pd.date_range("2025-01-01", periods=150, freq="D")
     config = of_frame(tmp_path, pd.DataFrame({"day": days, "y": np.sin(np.arange(150))}), "y")
+    assert (config.data.time, config.cv.repeats) == ("day", 1)
+
+
+def test_dates_that_do_not_order_the_rows_are_offered_as_time(tmp_path):
+    days = np.random.default_rng(1).permutation(pd.date_range("2025-01-01", periods=150, freq="D"))
+    ordered = np.sort(days)
+    config = of_frame(tmp_path, pd.DataFrame({"day": days, "y": np.sin(np.arange(150))}), "y")
     assert config.data.time is None
     assert "# time: day  # take this up" in config.path.read_text(encoding="utf-8")
+    classes = pd.DataFrame({"day": ordered, "y": ["a"] * 90 + ["b"] * 60})
+    assert of_frame(tmp_path, classes, "y").data.time is None
 
 
 def test_semicolons_decimal_commas_and_quotes_are_read(tmp_path):
@@ -231,6 +240,13 @@ def test_rows_of_numbers_in_an_array_are_a_table(tmp_path):
     random = np.random.default_rng(2)
     np.savez(tmp_path / "table.npz", X=random.random((60, 16)), y=random.integers(0, 3, 60))
     assert study_of(tmp_path / "table.npz").training.model == "mlp"
+
+
+def test_rare_positives_are_searched_with_and_without_weights(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(900) % 13, "y": [int(row % 45 == 0) for row in range(900)]})
+    config = of_frame(tmp_path, frame, "y")
+    assert config.space.params["preprocess.balance"].options == ("none", "class_weight")
+    assert (config.objective, config.threshold) == ("average_precision", "tuned")
 
 
 def test_whether_many_categories_are_embedded_is_searched(tmp_path):

@@ -209,6 +209,21 @@ def test_a_target_that_is_no_column_is_refused_with_the_nearest(tmp_path):
             look(tmp_path, pd.DataFrame({"a": [1, 2], "churn": [0, 1]}), written)
 
 
+def test_several_targets_may_be_named_by_a_pattern(tmp_path):
+    random = np.random.default_rng(6)
+    columns = {
+        "x": random.random(60),
+        "label1": np.arange(60) % 2,
+        "label2": np.arange(60) // 2 % 2,
+        "l*": 1.5,
+    }
+    frame = pd.DataFrame(columns).assign(**{"l*": random.random(60)})
+    assert look(tmp_path, frame, "label*").target.names == ("label1", "label2")
+    assert look(tmp_path, frame, "l*").target.names == ("l*",)  # a column itself
+    with pytest.raises(DataError, match=r"target 'z\*' is not a column"):
+        look(tmp_path, frame, "z*")
+
+
 def test_an_npz_file_says_itself_what_its_target_is(tmp_path):
     images = np.random.default_rng(4).random((50, 4, 4))
     np.savez(tmp_path / "images.npz", X=images, y=np.arange(50) % 3)

@@ -188,6 +188,23 @@ def test_a_metric_that_no_resample_defines_has_no_interval():
     assert (found.n_bootstrap, found.n_undefined) == (0, 20)
 
 
+def test_the_bounds_do_not_reach_past_the_worst_score():
+    # Ten of 600 rows are positive and the outputs know nothing: resamples of average precision are moved far down.
+    random = np.random.default_rng(4)
+    target = (np.arange(600) % 61 == 0).astype(np.int64)
+    outputs = {k: random.random((1, 600, 1)).astype(np.float32) for k in range(3)}
+    folds = [np.arange(place, 600, 3) for place in range(3)]
+    found = bias_corrected(outputs.items(), target, folds, metric="average_precision", head=BINARY, seed=1)
+    assert 0.0 <= found.low < found.corrected
+    assert [METRICS[name].worst for name in ("accuracy", "mcc", "r2", "rmse", "brier")] == [
+        0.0,
+        -1.0,
+        -math.inf,
+        math.inf,
+        1.0,
+    ]
+
+
 def test_the_bounds_do_not_reach_past_the_perfect_score():
     target = np.arange(60) % 2
     chances = np.where(target[:, None] == 1, 0.9, 0.1).astype(np.float32)

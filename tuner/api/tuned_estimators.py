@@ -249,7 +249,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
         labels = column_or_1d(y, warn=True)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class only, {self.classes_[0]!r}; a classifier needs two or more")
+            raise ValueError(f"y has one class only, '{self.classes_[0]}'; a classifier needs two or more")
         if len(self.classes_) == 2:
             return pd.DataFrame({"target": codes}), {"task": Task.BINARY.value, "positive": 1}
         return pd.DataFrame({"target": codes}), {"task": Task.MULTICLASS.value}

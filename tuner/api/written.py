@@ -129,8 +129,8 @@ def _keep_table(table: pd.DataFrame, path: Path, *, fixed: bool) -> None:
         if fixed:
             new.unlink()
             raise TunerError(
-                f"{path}: the study has records, and they are of another table; give another name, or fresh=True to "
-                "start anew, which keeps the old records under a dated name"
+                f"{path}: the study has records, and they are of another table; give another name; or start "
+                "anew with search_table(..., fresh=True), which keeps the old records under a dated name"
             )
     new.replace(path)
 

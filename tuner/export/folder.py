@@ -68,7 +68,7 @@ class SavedModel:
     def __repr__(self) -> str:
         targets = ", ".join(f"'{name}'" for name in self.manifest.target_names)
         columns = f"{len(self.columns)} column{'' if len(self.columns) == 1 else 's'}"
-        return f"SavedModel({str(self.folder)!r}: {self.manifest.task}, predicts {targets} from {columns})"
+        return f"SavedModel({self.manifest.task}, predicts {targets} from {columns})"
 
     def predict(self, rows: pd.DataFrame | np.ndarray) -> pd.DataFrame:
         """Return predictions: a row for each row of a table, under the same index.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from tuner.data.columns import Kind
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.init.facts import TableFacts
+from tuner.init.sizes import size_of
 from tuner.model.metrics import AUTO_OBJECTIVE
 from tuner.report.wording import counted, percent
 from tuner.tasks import Task
@@ -25,6 +26,9 @@ ROWS_OF_A_CATEGORY = 20
 """On average; with fewer, a vector for each category would be learned from too few rows."""
 
 FEW_IMAGES = 1000
+IMAGE_EPOCHS = 40
+"""Convolutional networks learn in fewer epochs than others, and each takes longer."""
+
 MANY_INPUTS = 100
 
 
@@ -100,7 +104,7 @@ def choose_objective(facts: TableFacts, task: Task) -> Choice:
     target = facts.target
     if task is Task.BINARY:
         share = target.counts[1] / facts.n_rows
-        if share < RARE_POSITIVE:
+        if is_rare(facts):
             why = f"{percent(share)} of the rows are positive: what counts is to rank these few above the others"
             return Choice("average_precision", why)
         return Choice("roc_auc", f"{percent(share)} of the rows are positive; independent of any threshold")
@@ -116,7 +120,7 @@ def choose_objective(facts: TableFacts, task: Task) -> Choice:
 
 METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "average_precision": ("roc_auc", "balanced_accuracy", "f1"),
+        "average_precision": ("f1", "balanced_accuracy", "roc_auc"),
         "roc_auc": ("accuracy", "f1", "log_loss"),
         "f1_macro": ("accuracy", "balanced_accuracy", "log_loss"),
         "accuracy": ("f1_macro", "log_loss"),
@@ -149,8 +153,8 @@ def choose_splits(facts: TableFacts, task: Task) -> Splits:
         folds = max(2, left)
         fewest = "the rarest class has" if task.has_classes else "there are"
         why = f"{fewest} {counted(left, 'row')} for the search; each fold needs one of them"
-    if folds == n_rows:
-        repeats = 1  # each row is a fold, whatever the order
+    if folds == n_rows or facts.ordered is not None:
+        repeats = 1  # each row is a fold, whatever the order; or there is one order
     return Splits(test, folds, repeats, why_test, why)
 
 
@@ -193,6 +197,35 @@ def choose_missing(facts: TableFacts) -> Choice | None:
     if indicator:
         why += "; indicator: that a number is missing may itself say something"
     return Choice({"numeric": "median", "categorical": "constant", "indicator": indicator}, why)
+
+
+def is_rare(facts: TableFacts) -> bool:
+    """Return whether few rows have the label that counts as 1, so that a network left alone would never give it."""
+    target = facts.target
+    return target.task is Task.BINARY and target.counts[1] < RARE_POSITIVE * facts.n_rows
+
+
+def choose_balance(facts: TableFacts) -> Choice | None:
+    """Return how classes may be balanced, where a search should find out whether to; else None."""
+    if not is_rare(facts):
+        return None
+    why = "whether each positive row should count for more in training"
+    return Choice({"type": "choice", "options": ["none", "class_weight"]}, why)
+
+
+def choose_threshold(facts: TableFacts) -> Choice | None:
+    """Return where the decision between two classes is, if one half is no good place; else None."""
+    if not is_rare(facts):
+        return None
+    return Choice(
+        "tuned", "by f1, on out-of-fold predictions; above one half there would be hardly any positive"
+    )
+
+
+def most_epochs(facts: TableFacts) -> int:
+    """Return the most epochs that the rows ask for."""
+    epochs = size_of(facts.n_rows).epochs
+    return epochs if facts.pixels is None else min(epochs, IMAGE_EPOCHS)
 
 
 def choose_select(facts: TableFacts) -> Choice | None:

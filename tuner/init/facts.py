@@ -94,6 +94,7 @@ class TableFacts:
         columns: every other column, in the order of the table.
         row_shape: the shape of a row that is an array, such as (28, 28); None for a table.
         times: columns that may put the rows in order.
+        ordered: the one of them by which the rows of a regression follow one another; None without one.
         groups: columns that may say which rows belong together.
         no_header: whether the names of the columns look like a row's values.
         image: (height, width) that pictures of a folder are best brought to; None where they stay as they are.
@@ -110,6 +111,7 @@ class TableFacts:
     row_shape: tuple[int, ...] | None = None
     times: tuple[str, ...] = ()
     groups: tuple[str, ...] = field(default=())
+    ordered: str | None = None
     no_header: bool = False
     image: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()

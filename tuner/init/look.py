@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fnmatch import filter as filter_names
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,9 @@ FIRST_ROWS = 1000
 MOST_COMPARED = 20_000_000
 """Cells; in a larger table copies of rows are not looked for."""
 
+NEW_TIMES = 0.5
+"""A share of the rows; with so many different times in order, rows follow one another."""
+
 FEWEST_RATINGS = 5
 RARE_END = 0.1
 """Of the most frequent rating: the first and the last of a scale are rarer."""
@@ -45,7 +49,8 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
 
     Args:
         path: the file, absolute.
-        targets: the columns to predict; () where the file itself says which they are (``y`` of an .npz file).
+        targets: the columns to predict, or patterns of their names such as ``label*``; () where the file itself says
+            which they are (``y`` of an .npz file).
 
     Raises:
         DataError: the table cannot be read, a target is not a column or cannot be predicted, or none is named (with
@@ -54,13 +59,14 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
     image = _picture_size(path)
     source = Source("path", str(path), image)
     table = read_source(source, path.parent)
-    names = tuple(targets) or table.target_columns
+    names = _matching(targets, [str(name) for name in table.frame.columns]) or table.target_columns
     if names is None:
         raise DataError(_no_target(table))
     check_roles(table, target=names, drop=(), weight=None, group=None, time=None)
     bad = unreadable(table.frame, names)
     dataset = _load(source, names, tuple(bad))
     columns = _columns(table, dataset, names, bad)
+    times = tuple(column.name for column in columns if column.kind is Kind.DATETIME)
     return TableFacts(
         path=path,
         n_rows=len(dataset.target),
@@ -70,12 +76,40 @@ def look_at(path: Path, targets: Sequence[str]) -> TableFacts:
         own_target=not targets or names == table.target_columns,
         columns=columns,
         row_shape=dataset.row_shape,
-        times=tuple(column.name for column in columns if column.kind is Kind.DATETIME),
+        times=times,
+        ordered=_ordered(dataset, times),
         groups=tuple(column.name for column in columns if looks_like_group(column, len(dataset.target))),
         image=image,
         notes=table.notes,
         no_header=table.row_shape is None and looks_like_row([str(name) for name in table.frame.columns]),
     )
+
+
+def _matching(targets: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that are meant; a name that is neither one nor a pattern of some stays as it is."""
+    return tuple(
+        name
+        for target in targets
+        for name in ([target] if target in columns else filter_names(columns, target) or [target])
+    )
+
+
+def _ordered(dataset: Dataset, times: Sequence[str]) -> str | None:
+    """Return the dates by which rows follow one another, as measurements do; None where they do not, or for classes.
+
+    A class may be missing from a stretch of time, and scores are then undefined, so that is for the user to decide.
+    """
+    if dataset.task is not Task.REGRESSION:
+        return None
+    for name in times:
+        values = dataset.features[name]
+        if (
+            values.notna().all()
+            and values.is_monotonic_increasing
+            and values.nunique() >= NEW_TIMES * len(values)
+        ):
+            return name
+    return None
 
 
 def _picture_size(path: Path) -> tuple[int, int] | None:

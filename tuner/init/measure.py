@@ -51,8 +51,8 @@ def measure(study: Study, n_inputs: int) -> Paces:
     share = min(1.0, most / n_rows)
     prepare(problem, space.default())  # A worker prepares rows once, not for each trial.
     bar = Bar({}, maximize=study.direction == "maximize")
-    ends = [_pace(problem, params, bar, share) for params in (space.smallest(), space.largest())]
-    return Paces(*ends, workers=min(usable_cores(), study.config.search.window), share=share)
+    smallest, largest = (_pace(problem, params, bar, share) for params in (space.smallest(), space.largest()))
+    return Paces(smallest, largest, min(usable_cores(), study.config.search.window), share)
 
 
 def thinned(problem: Problem, share: float) -> Problem:

@@ -14,11 +14,10 @@ from tuner.config.study_file import StudyConfig, load_config
 from tuner.data.sources import file_ending
 from tuner.errors import TunerError
 from tuner.init.budget import Budget, Paces, fit_budget
-from tuner.init.choices import count_inputs
+from tuner.init.choices import count_inputs, most_epochs
 from tuner.init.facts import TableFacts
 from tuner.init.look import look_at
 from tuner.init.measure import measure
-from tuner.init.sizes import size_of
 from tuner.init.write import SCHEMA_FILE, study_text
 from tuner.study import Study, open_study
 
@@ -62,7 +61,7 @@ def init_study(
 
     Args:
         data: the table's file.
-        targets: the columns to predict; () where the file itself says which they are.
+        targets: the columns to predict, or patterns of their names; () where the file itself says which they are.
         output: the study file; None for ``studies/<name of the data>.yaml``.
         seen: is given the facts before anything is trained.
 
@@ -76,7 +75,7 @@ def init_study(
     seen(facts)
     study = _draft(facts, place)
     paces = measure(study, count_inputs(facts))
-    budget = fit_budget(paces, size_of(facts.n_rows).epochs)
+    budget = fit_budget(paces, most_epochs(facts))
     text = study_text(facts, place, _name_of(place), budget)
     _write(path, text)
     return Started(path, facts, load_config(path), budget, paces)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tuner.init.budget import TRIALS, Budget
 from tuner.init.choices import (
     METRICS,
+    choose_balance,
     choose_categorical,
     choose_missing,
     choose_objective,
@@ -14,7 +15,9 @@ from tuner.init.choices import (
     choose_select,
     choose_splits,
     choose_task,
+    choose_threshold,
     count_inputs,
+    most_epochs,
 )
 from tuner.init.facts import TableFacts
 from tuner.init.layout import Line, Listed, Part, Section, render
@@ -36,6 +39,10 @@ MOST_LISTED = 100
 
 MOST_OFFERED = 3
 TIME_HINT = "take this up if later rows will be predicted: folds in its order, the latest rows held out"
+TIME_WHY = (
+    "rows follow one another by it, so later ones are predicted from earlier ones; leave it out if new rows will lie "
+    "between these"
+)
 GROUP_HINT = "take this up if new rows will have other values of it: equal ones then share a fold"
 
 VARIED = {"shift": 1, "rotate": 10, "zoom": 0.1}
@@ -113,7 +120,11 @@ def _data(facts: TableFacts, place: Path) -> Section:
         why = "height and width that all pictures are brought to; larger ones show more and train longer"
         parts.append(Line("image", list(facts.image), why))
     parts.append(_drop(facts))
-    parts += [Line("time", name, TIME_HINT, False) for name in facts.times[:MOST_OFFERED]]
+    others = [name for name in facts.times if name != facts.ordered]
+    if facts.ordered is not None:
+        parts.append(Line("time", facts.ordered, TIME_WHY))
+    else:
+        parts += [Line("time", name, TIME_HINT, False) for name in others[:MOST_OFFERED]]
     parts += [Line("group", name, GROUP_HINT, False) for name in facts.groups[:MOST_OFFERED]]
     return Section("data", tuple(parts))
 
@@ -157,6 +168,9 @@ def _goal(facts: TableFacts, task: Task) -> list[Part]:
         metrics = tuple(name for name in metrics if name != "r2")  # undefined for a single row
     parts.append(Line("objective", objective.value, objective.why))
     parts.append(Line("metrics", list(metrics), "recorded beside it"))
+    threshold = choose_threshold(facts)
+    if threshold is not None:
+        parts.append(Line("threshold", threshold.value, threshold.why))
     return parts
 
 
@@ -189,10 +203,11 @@ def _networks(facts: TableFacts) -> list[Part]:
     width, default = widest(size, inputs), min(64, widest(size, inputs) // 2)
     units = {"type": "int", "low": 8, "high": width, "log": True, "default": default, "per": "layer"}
     why = f"for {counted(facts.n_rows, 'row')} and about {counted(inputs, 'input')}; or a name: mlp"
-    categorical = choose_categorical(facts)
-    prepared = (
-        [] if categorical is None else [Line("preprocess.categorical", categorical.value, categorical.why)]
-    )
+    searched = {
+        "preprocess.categorical": choose_categorical(facts),
+        "preprocess.balance": choose_balance(facts),
+    }
+    prepared = [Line(key, choice.value, choice.why) for key, choice in searched.items() if choice is not None]
     return [
         Section(
             "search_space",
@@ -229,11 +244,12 @@ def _as_images(facts: TableFacts) -> bool:
 
 def _training(facts: TableFacts, budget: Budget | None) -> list[Part]:
     size = size_of(facts.n_rows)
-    epochs = size.epochs if budget is None else budget.epochs
+    wanted = most_epochs(facts)
+    epochs = wanted if budget is None else budget.epochs
     patience = min(size.patience, max(2, epochs // 4))
     why = (
-        f"the most; {size.epochs} would take longer than an hour"
-        if epochs < size.epochs
+        f"the most; {wanted} would take longer than an hour"
+        if epochs < wanted
         else "the most; early stopping ends most trials before"
     )
     parts: list[Part] = [Line("model", IMAGES)] if _as_images(facts) else []

@@ -52,6 +52,23 @@ class Metric:
         """Return the name."""
         return self.name
 
+    @property
+    def worst(self) -> float:
+        """The worst value that there is; infinite where there is none, and for a function of the user's."""
+        if self.direction == "minimize":
+            return _WORST.get(self.family, float("inf"))
+        return _WORST.get(self.family, 0.0) if self.family else float("-inf")
+
+
+_WORST: Mapping[str, float] = MappingProxyType(
+    {
+        **dict.fromkeys(("mcc", "cohen_kappa", "cosine_similarity"), -1.0),
+        **dict.fromkeys(("r2", "explained_variance"), float("-inf")),
+        **dict.fromkeys(("hamming_loss", "brier"), 1.0),
+    }
+)
+"""A metric -> its worst value, where that is not 0 of one to maximise, or infinite of one to minimise."""
+
 
 _BINARY = frozenset({Task.BINARY})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})

@@ -32,7 +32,7 @@ from tuner.model.metrics import Metric, as_metric
 from tuner.records import Interval
 from tuner.report.bootstrap import FEWEST, draw, percentiles, resamples_for
 from tuner.report.resampled import has_form, resampled
-from tuner.report.statistics import perfect
+from tuner.report.statistics import perfect, worst
 from tuner.seeds import generator
 
 Decide = Callable[[np.ndarray], np.ndarray]
@@ -123,7 +123,7 @@ def bias_corrected(
     drawn = draw(rows, len(target), n_draws, random, groups)
     scorer = FoldScorer(metric, head, target, folds, weight)
     sign = 1.0 if metric.direction == "maximize" else -1.0
-    choice = _Choice(n_draws, sign, perfect(metric), reference)
+    choice = _Choice(n_draws, sign, (perfect(metric), worst(metric)), reference)
     for chunk in _chunks(outputs, max(1, TOGETHER // max(n_scored * head.units, 2 * n_draws))):
         scored = np.stack([fold_outputs(trial, folds) for _, trial in chunk])
         if decide is not None:
@@ -190,13 +190,13 @@ class _Choice:
     Args:
         n_draws: how many resamples.
         sign: 1 where larger is better, else -1.
-        perfect: the best score that there is; scores that were moved past it count as it for the bounds.
+        ends: the best and the worst score that there is; scores that were moved past one count as it for the bounds.
         reference: the number of the trial that the chosen ones are compared with.
     """
 
-    def __init__(self, n_draws: int, sign: float, perfect: float, reference: int) -> None:
+    def __init__(self, n_draws: int, sign: float, ends: tuple[float, float], reference: int) -> None:
         self._sign = sign
-        self._perfect = perfect
+        self._ends = ends
         self._reference = reference
         self._of_reference: np.ndarray | None = None
         self._naive: dict[int, float] = {}
@@ -238,8 +238,7 @@ class _Choice:
             raise ValueError("no trial to choose from")
         values = self._values
         used = (self._best > -np.inf) & ~np.isnan(values)
-        possible = np.minimum if self._sign > 0 else np.maximum
-        low, high = percentiles(possible(values[used], self._perfect), level)
+        low, high = percentiles(np.clip(values[used], min(self._ends), max(self._ends)), level)
         numbers = sorted(self._naive)
         naive = np.array([self._naive[number] for number in numbers])
         winner = numbers[int(self._ranked(naive).argmax())]

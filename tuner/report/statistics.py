@@ -79,6 +79,11 @@ def perfect(metric: Metric | str) -> float:
     return as_metric(metric).best
 
 
+def worst(metric: Metric | str) -> float:
+    """Return the worst value that a metric, or the one of a name in ``METRICS``, can have; infinite for none."""
+    return as_metric(metric).worst
+
+
 def nadeau_bengio(
     fold_values: npt.ArrayLike, n_train: npt.ArrayLike, n_score: npt.ArrayLike, *, level: float = 0.95
 ) -> Estimate:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuner.init.choices import choose_task
 from tuner.init.facts import ColumnFacts, TableFacts
 from tuner.init.start import Started
 from tuner.init.text import one_line
@@ -94,7 +95,7 @@ def _target(facts: TableFacts) -> str:
             for place in places[:MOST_LABELS]
         ]
         more = f", and {len(places) - MOST_LABELS} more" if len(places) > MOST_LABELS else ""
-        return f"{names}, {target.task}: {', '.join(shares)}{more}"
+        return f"{names}, {choose_task(facts).value}: {', '.join(shares)}{more}"
     assert target.task is Task.REGRESSION
     ranges = [
         f"{name} {number(low)} to {number(high)}, median {number(median)}"
