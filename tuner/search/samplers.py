@@ -25,13 +25,13 @@ from optuna.samplers import (
     NSGAIIISampler,
     NSGAIISampler,
     RandomSampler,
-    TPESampler,
 )
 from optuna.trial import FrozenTrial
 
 from tuner.records import Params
 from tuner.search.grid import Grid
 from tuner.search.sobol import Sobol
+from tuner.search.tpe import Tpe
 from tuner.space.ranges import Constant, FloatParam, IntParam, Param
 from tuner.space.space import SearchSpace, always_there
 
@@ -83,11 +83,7 @@ def numbers_of(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 def _tpe(seed: int, space: SearchSpace) -> BaseSampler:
-    """Tree-structured Parzen estimator over joint groups of parameters that occur together (Watanabe 2023)."""
-    with warnings.catch_warnings():
-        # Optuna may change the experimental `group`; conditional parameters leave the joint model without it.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+    return Tpe(seed)
 
 
 def _random(seed: int, space: SearchSpace) -> BaseSampler:
