@@ -14,7 +14,7 @@ from tuner.executors.executor import Executor
 from tuner.prepared import parameters_of
 from tuner.problem import Problem, most_epochs
 from tuner.records import Glimpse, Params, State, TrialResult, key_of
-from tuner.search.pruners import BY_FOLD, Bars, BarsBySize
+from tuner.search.pruners import BY_FOLD, Bars, BarsBySize, StudyBars
 from tuner.search.pruning import Told
 from tuner.search.sampling import Asked, Outcome, Sampling
 from tuner.search.storage import StudyStore
@@ -35,18 +35,19 @@ def told_of(study: Study, store: StudyStore, result: TrialResult) -> Told | None
         return None
     folds = None
     if study.config.search.pruner in BY_FOLD:
-        folds = store.curves(result.number).get(f"val_{study.objective}")
+        curves = store.curves(result.number) if result.curves is None else result.curves
+        folds = curves.get(f"val_{study.objective}")
     complete = result.state is State.COMPLETE
     return Told(result.number, complete, np.array(result.curve), folds, result.parameters)
 
 
-def make_bars(study: Study) -> Bars | BarsBySize:
+def make_bars(study: Study) -> StudyBars:
     """Return what makes the bars of a study's trials."""
     make = BarsBySize if study.problem.goals.prefers_small else Bars
     return make(study.config.search.pruner, maximize=study.direction == "maximize")
 
 
-def make_task(study: Study, bars: Bars | BarsBySize, number: int, params: Params) -> TrialTask:
+def make_task(study: Study, bars: StudyBars, number: int, params: Params) -> TrialTask:
     """Return all that the evaluation of a trial depends on.
 
     Args:
@@ -57,10 +58,7 @@ def make_task(study: Study, bars: Bars | BarsBySize, number: int, params: Params
     """
     problem = study.problem
     epochs = most_epochs(problem, params)
-    if isinstance(bars, BarsBySize):
-        bar = bars.bar(number, epochs, _most_weights(problem, params))
-    else:
-        bar = bars.bar(number, epochs)
+    bar = bars.bar(number, epochs, lambda: _most_weights(problem, params))
     return TrialTask(problem, number, params, bar)
 
 

@@ -253,8 +253,24 @@ BY_FOLD = frozenset({"wilcoxon"})
 """The pruners that look at single folds."""
 
 
+class StudyBars(Protocol):
+    """Makes the bars of a study's trials, one after the other."""
+
+    def see(self, trials: Iterable[Told | None]) -> None:
+        """Take in the next trials that were told, in the order of their numbers; None for one that failed."""
+
+    def bar(self, number: int, epochs: int, weigh: Callable[[], float]) -> Bar:
+        """Return the bar for a trial that is asked when exactly the trials that were seen have been told.
+
+        Args:
+            number: the trial's own number.
+            epochs: the most epochs that the trial may train.
+            weigh: returns how many weights its network has, which takes a while.
+        """
+
+
 class Bars:
-    """Makes the bars of a study's trials, one after the other.
+    """``StudyBars`` that judge a trial against all that were told.
 
     Args:
         pruner: a name in ``PRUNERS``.
@@ -266,18 +282,13 @@ class Bars:
         self._maximize = maximize
 
     def see(self, trials: Iterable[Told | None]) -> None:
-        """Take in the next trials that were told, in the order of their numbers; None for one that failed."""
+        """See ``StudyBars.see``."""
         for trial in trials:
             if trial is not None:
                 self._pruner.see(trial if self._maximize else _mirrored(trial))
 
-    def bar(self, number: int, epochs: int) -> Bar:
-        """Return the bar for a trial that is asked when exactly the trials that were seen have been told.
-
-        Args:
-            number: the trial's own number.
-            epochs: the most epochs that the trial may train.
-        """
+    def bar(self, number: int, epochs: int, weigh: Callable[[], float]) -> Bar:
+        """See ``StudyBars.bar``; nothing is weighed."""
         bar = self._pruner.bar(Trying(number, epochs))
         if self._maximize:
             return bar
@@ -286,7 +297,7 @@ class Bars:
 
 
 class BarsBySize:
-    """Makes the bars of a study in which a smaller network is better.
+    """``StudyBars`` of a study in which a smaller network is better.
 
     A trial is judged against those with at most as many weights, since a small network need not keep up with all
     others. So a bar costs as much as there are trials.
@@ -302,20 +313,15 @@ class BarsBySize:
         self._told: list[Told] = []
 
     def see(self, trials: Iterable[Told | None]) -> None:
-        """See ``Bars.see``."""
+        """See ``StudyBars.see``."""
         self._told += [trial for trial in trials if trial is not None]
 
-    def bar(self, number: int, epochs: int, weights: float) -> Bar:
-        """See ``Bars.bar``.
-
-        Args:
-            number: the trial's own number.
-            epochs: the most epochs that the trial may train.
-            weights: how many its network has.
-        """
+    def bar(self, number: int, epochs: int, weigh: Callable[[], float]) -> Bar:
+        """See ``StudyBars.bar``."""
+        weights = weigh()
         bars = Bars(self._pruner, maximize=self._maximize)
         bars.see(trial for trial in self._told if trial.parameters <= weights)
-        return bars.bar(number, epochs)
+        return bars.bar(number, epochs, weigh)
 
 
 def _mirrored(trial: Told) -> Told:
