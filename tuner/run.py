@@ -13,9 +13,8 @@ from tuner.constraints import check_bounds
 from tuner.driver import Driver
 from tuner.engines.runtime import load_tensorflow
 from tuner.errors import TunerError
-from tuner.executors.choice import local_workers
+from tuner.executors.choice import sole_worker
 from tuner.executors.executor import Executor
-from tuner.executors.in_process import InProcess
 from tuner.export.serving import served_model
 from tuner.growth import check_continues
 from tuner.header import make_header, other_versions
@@ -32,7 +31,7 @@ from tuner.search.storage import Header, StudyStore
 from tuner.space.ranges import Constant
 from tuner.space.space import stem
 from tuner.study import Study, check_loss_runs, open_study
-from tuner.summary import StudySummary, keep_corrected, summarise
+from tuner.summary import StudySummary, keep_corrected, summarise, with_ending
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.notes import study_note, study_outcome
 from tuner.tracking.tracker import DataCard, Ending, ModelCard, StudyCard, Tracker, TrackingReport
@@ -141,7 +140,7 @@ def run_study(
         fresh=fresh,
         origin=origin,
     )
-    with closing(executor or _one_worker(config)) as workers:
+    with closing(executor or sole_worker(config)) as workers:
         study = open_study(config)
         check_loss_runs(study)
         check_model_runs(study)
@@ -153,13 +152,6 @@ def run_study(
         ):
             store.guard(still_mine)
             yield from _search(study, store, asked, workers, interrupts)
-
-
-def _one_worker(config: StudyConfig) -> Executor:
-    search = config.search
-    if search.trial_timeout is None and search.trial_memory is None and not config.resources.gpus:
-        return InProcess(config.engine.name)
-    return local_workers(config, 1)
 
 
 def _search(
@@ -179,15 +171,16 @@ def _search(
                 yield Note(
                     "MLflow answers again" if trouble is None else f"MLflow: {trouble}; the search goes on"
                 )
-        yield from _conclude(study, store, workers, interrupts)
+        summary = summarise(store)
+        yield from _conclude(study, store, summary, workers, interrupts)
         with interrupts.let_through():
-            before = summarise(store)
-            corrected = corrected_score(study, store, before)
-        if corrected is not None and before.corrected != corrected.interval:
-            keep_corrected(store, before, corrected.interval)
+            corrected = corrected_score(study, store, summary)
+        if corrected is not None and summary.corrected != corrected.interval:
+            keep_corrected(store, summary, corrected.interval)
+        summary = with_ending(store, summary)
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
-    summary = summarise(store)
+        summary = summarise(store)
     model = _served(study, store, summary)
     outcome = study_outcome(
         summary.results,
@@ -203,10 +196,12 @@ def _search(
     yield Closed(summary, corrected, report, ending is Ending.INTERRUPTED)
 
 
-def _conclude(study: Study, store: StudyStore, workers: Executor, interrupts: Interrupts) -> Generator[Note]:
+def _conclude(
+    study: Study, store: StudyStore, summary: StudySummary, workers: Executor, interrupts: Interrupts
+) -> Generator[Note]:
     """Make the final model where it is not recorded yet; say so, or why there is none."""
     try:
-        members = choose_members(study, store)
+        members = choose_members(study, store, summary)
         if not members or recorded(study, store, members) is not None:
             return
         yield Note("training the final model")

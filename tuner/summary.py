@@ -127,13 +127,13 @@ def summarise(store: StudyStore) -> StudySummary:
     results = store.results()
     asked: Sequence[Asked] = store.asked_trials()
     running = {trial.number: trial.params for trial in asked if trial.number not in results}
-    return StudySummary(
-        store.header().about,
-        results,
-        running,
-        final=find_final(store),
-        corrected=_corrected(store, len(results)),
-    )
+    return with_ending(store, StudySummary(store.header().about, results, running))
+
+
+def with_ending(store: StudyStore, summary: StudySummary) -> StudySummary:
+    """Return a summary of the same trials with what is recorded now of the study's end."""
+    corrected = _corrected(store, len(summary.results))
+    return replace(summary, final=find_final(store), corrected=corrected)
 
 
 def keep_corrected(store: StudyStore, summary: StudySummary, corrected: Interval) -> None:

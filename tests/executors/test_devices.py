@@ -7,7 +7,7 @@ import pytest
 
 from tests.small import config_of
 from tuner.errors import TunerError
-from tuner.executors.choice import local_workers, one_worker
+from tuner.executors.choice import local_workers, one_worker, sole_worker
 from tuner.executors.devices import NO_DEVICE, deal, gpu_ids, room_on, shaped_as, shaping, worker_environment
 from tuner.executors.ray_cluster import room_in
 
@@ -70,7 +70,7 @@ def test_a_cluster_has_room_for_as_many_workers_as_its_nodes_have_cores_and_devi
     assert room_in(nodes, cpus, gpus) == room
 
 
-@pytest.mark.parametrize("make", [lambda config: local_workers(config, None), one_worker])
+@pytest.mark.parametrize("make", [lambda config: local_workers(config, None), one_worker, sole_worker])
 def test_a_study_that_asks_for_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch, make):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     config = config_of(tmp_path, resources={"gpus": 0.25})

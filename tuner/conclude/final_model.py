@@ -18,6 +18,7 @@ from tuner.records import Final, Interval, Member
 from tuner.report.bootstrap import bootstrap_interval
 from tuner.search.storage import StudyStore
 from tuner.study import Study
+from tuner.summary import summarise
 
 MODEL_FOLDER = "model"
 """The name of the final model's folder in a study's folder."""
@@ -46,7 +47,7 @@ def conclude(
     Raises:
         TunerError: the model cannot be trained or saved; the records are as they were.
     """
-    members = choose_members(study, store)
+    members = choose_members(study, store, summarise(store))
     if not members:
         return None
     return recorded(study, store, members) or make_final(study, store, executor, members, training=training)

@@ -15,15 +15,14 @@ from tuner.records import Member, TrialResult
 from tuner.report.ensemble import greedy_ensemble
 from tuner.search.storage import StudyStore
 from tuner.study import Study
-from tuner.summary import StudySummary, summarise
+from tuner.summary import StudySummary
 
 MOST_CANDIDATES = 15
 """How many of the best trials an ensemble is chosen from."""
 
 
-def choose_members(study: Study, store: StudyStore) -> tuple[Member, ...]:
+def choose_members(study: Study, store: StudyStore, summary: StudySummary) -> tuple[Member, ...]:
     """Return the trials that the study's final model is made of, the heaviest first; () where none completed."""
-    summary = summarise(store)
     if summary.best is None:
         return ()
     weights = {summary.best.number: 1.0}

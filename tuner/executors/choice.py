@@ -7,6 +7,7 @@ from types import MappingProxyType
 from tuner.config.study_file import StudyConfig
 from tuner.executors.devices import gpu_ids, room_on
 from tuner.executors.executor import Executor, Limits
+from tuner.executors.in_process import InProcess
 from tuner.executors.kinds import Kind
 from tuner.executors.local import LocalWorkers
 from tuner.executors.machine import usable_cores
@@ -55,6 +56,19 @@ def one_worker(config: StudyConfig) -> LocalWorkers:
     """
     _check_gpus(config)
     return LocalWorkers(config.engine.name, gpus=config.resources.gpus)
+
+
+def sole_worker(config: StudyConfig) -> Executor:
+    """Return an executor for one trial after the other: this process, or one beside it where this one is not enough.
+
+    It cannot be ended where the study bounds what a trial may take, nor be given a GPU.
+
+    Raises:
+        TunerError: the study asks for a GPU, and there is none.
+    """
+    if not _limits(config).any and not config.resources.gpus:
+        return InProcess(config.engine.name)
+    return local_workers(config, 1)
 
 
 def ray_workers(config: StudyConfig, workers: int | None) -> Executor:
