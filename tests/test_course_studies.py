@@ -116,24 +116,22 @@ training: {{epochs: 10}}
     assert result.values[0] < 0.95 * np.mean(guesses)
 
 
-def test_clothes_are_told_apart_by_a_convolutional_network_from_varied_images(tmp_path, shared_data):
+def test_the_study_of_clothes_in_the_documents_tells_them_apart(tmp_path, shared_data):
     with np.load(shared_data / "fashion_mnist_10k.npz") as arrays:
         np.savez(tmp_path / "clothes.npz", X=arrays["X"][:1500], y=arrays["y"][:1500])
+    page = (Path(__file__).parents[1] / "docs/study-file.md").read_text("utf-8")
+    text = page[page.index("data: {path: ../data/fashion_mnist_10k.npz}") :].partition("```")[0]
+    for written, quick in (
+        ("../data/fashion_mnist_10k.npz", "../clothes.npz"),
+        ("folds: 3", "folds: 2"),
+        ("batch_size: 64", "batch_size: 16"),
+        ("epochs: 20", "epochs: 4"),
+        ("trials: 4", "trials: 1"),
+    ):
+        assert text.count(written) == 1
+        text = text.replace(written, quick)
     (tmp_path / "studies").mkdir()
-    (tmp_path / "studies" / "clothes.yaml").write_text(
-        """
-data: {path: ../clothes.npz}
-cv: {folds: 2}
-preprocess: {numeric: max, augment: {flip: horizontal, shift: 1}}
-search_space:
-  {blocks: 2, filters: 8, layers: 1, neurons: 32, initializer: he_uniform, learning_rate: 0.01, schedule: one_cycle,
-   batch_size: 32}
-objective: accuracy
-training: {model: cnn, epochs: 5}
-search: {trials: 1}
-tracking: {uri: none}
-"""
-    )
+    (tmp_path / "studies" / "clothes.yaml").write_text(f"{text}tracking: {{uri: none}}\n")
     *_, closed = run_study(load_config(tmp_path / "studies" / "clothes.yaml"))
     assert isinstance(closed, Closed)
     final = closed.summary.final
