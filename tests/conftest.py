@@ -28,17 +28,23 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def begin(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes folders with an MLflow store and no study; to create a store takes MLflow seconds, so it is copied."""
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without a study; to create one takes MLflow seconds, so it is copied."""
     from tuner.tracking.mlflow_store import connect, sqlite_uri
 
-    store = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connect(sqlite_uri(store))
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    connect(sqlite_uri(database))
+    return database
+
+
+@pytest.fixture(scope="session")
+def begin(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Callable[[str], Path]:
+    """Makes folders with an MLflow store and no study."""
 
     def folder(name: str) -> Path:
         made = tmp_path_factory.mktemp(name)
         (made / "runs").mkdir()
-        shutil.copy(store, made / "runs")
+        shutil.copy(empty_store, made / "runs")
         return made
 
     return folder

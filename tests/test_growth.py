@@ -13,6 +13,7 @@ from tests.small import study_of
 from tests.test_driver import AtOnce, EndsAfter, drive, table
 from tuner.errors import TunerError
 from tuner.growth import check_continues
+from tuner.header import check_unchanged
 from tuner.search.storage import StudyStore
 from tuner.study import Study
 
@@ -44,6 +45,21 @@ def grow(study: Study, records: Path) -> tuple[str, ...]:
         if grown:
             store.grow(replace(header, config=study.config.canonical()), study.config.space)
     return grown
+
+
+def test_what_only_reads_records_says_that_a_run_may_go_on_in_the_changed_space(tmp_path):
+    records, wider = tmp_path / "records", searching(tmp_path, WIDER)
+    drive(searching(tmp_path, SPACE), records, AtOnce(), 1)
+    with closing(StudyStore(records, wider.config.name)) as store:
+        header = store.header()
+    path = wider.config.path
+    with pytest.raises(
+        TunerError, match=f"undo this, go on in this space: tune run {path}; or start anew with"
+    ):
+        check_unchanged(wider, header)
+    other = replace(header, data={**header.data, "sha256": "0"})
+    with pytest.raises(TunerError, match="undo this, or start anew with"):
+        check_unchanged(wider, other)
 
 
 def refusal(folder: Path, **changed: Any) -> str:

@@ -22,7 +22,7 @@ from tuner.tracking.mlflow_store import connect, sqlite_uri
 pytestmark = pytest.mark.slow
 
 N_TRIALS = 16
-KILLS = 11
+KILLS = 10
 
 STUDY: dict[str, Any] = {
     "search_space": {

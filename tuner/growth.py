@@ -1,18 +1,14 @@
 """A search space that changes while its study goes on: allowed where every recorded trial still lies in it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
-from tuner.header import changes, has_changed
+from tuner.header import SPACE, changes_beside_space, has_changed
 from tuner.records import Params
 from tuner.search.storage import Header
 from tuner.space.ranges import Constant
 from tuner.space.space import SearchSpace
 from tuner.study import Study
-
-SPACE = ("params", "order")
-"""The keys of a canonical study file that say what is searched."""
 
 
 def check_continues(study: Study, header: Header, tried: Mapping[int, Params]) -> tuple[str, ...]:
@@ -30,14 +26,14 @@ def check_continues(study: Study, header: Header, tried: Mapping[int, Params]) -
         TunerError: names each change that the trials do not survive, and the way out.
     """
     config, now = study.config, study.config.canonical()
-    kept = {name: now[name] for name in SPACE}
-    found = changes(study, replace(header, config={**header.config, **kept}))
+    found = changes_beside_space(study, header)
     found += [
         f"{config.path}: params.{line}" for line in _misfits(header.config["params"], config.space, tried)
     ]
     if found:
         raise has_changed(config, header, found)
-    return tuple(config.differences({name: header.config[name] for name in SPACE}, kept))
+    before, after = ({name: each[name] for name in SPACE} for each in (header.config, now))
+    return tuple(config.differences(before, after))
 
 
 def _misfits(before: Mapping[str, Any], space: SearchSpace, tried: Mapping[int, Params]) -> Iterator[str]:

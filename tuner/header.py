@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,9 @@ from tuner.study import Study
 
 LIBRARIES = ("tuner", "tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "pandas", "optuna")
 """Whose versions a result's bits depend on."""
+
+SPACE = ("params", "order")
+"""The keys of a canonical study file that say what is searched."""
 
 _CPU_NUMBERS = (("family", "cpu family"), ("model", "model"))
 
@@ -104,23 +108,32 @@ def data_changes(dataset: Dataset, header: Header) -> list[str]:
     return [f"{dataset.place}: {line}" for line in changed(old, new)]
 
 
+def changes_beside_space(study: Study, header: Header) -> list[str]:
+    """Return ``changes`` without those of the search space, which may grow while a study goes on."""
+    now = study.config.canonical()
+    return changes(study, replace(header, config={**header.config, **{name: now[name] for name in SPACE}}))
+
+
 def check_unchanged(study: Study, header: Header) -> None:
-    """Refuse to continue a study whose file or data are no longer those of its trials.
+    """Refuse records of a study whose file or data are no longer those of its trials.
 
     Raises:
         TunerError: names each change, and the way out.
     """
     found = changes(study, header)
+    if found and not changes_beside_space(study, header):
+        raise has_changed(study.config, header, found, f"go on in this space: tune run {study.config.path}; ")
     if found:
         raise has_changed(study.config, header, found)
 
 
-def has_changed(config: StudyConfig, header: Header, found: Sequence[str]) -> TunerError:
-    """Return the error of a study that is no longer that of its trials: each change, and the way out."""
+def has_changed(config: StudyConfig, header: Header, found: Sequence[str], way_out: str = "") -> TunerError:
+    """Return the error of a study that is no longer that of its trials: each change, and the ways out."""
     listed = "\n".join(f"  {line}" for line in found)
     return TunerError(
         f"study '{config.name}' has trials of {header.created[:10]}, and has changed since:\n{listed}\n"
-        f"undo this, or start anew with: tune run {config.path} --fresh  (keeps the old study under a dated name)"
+        f"undo this, {way_out}or start anew with: tune run {config.path} --fresh  (keeps the old study under a dated "
+        "name)"
     )
 
 

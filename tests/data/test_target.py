@@ -78,6 +78,7 @@ def test_the_rarer_label_is_positive_and_of_two_as_frequent_the_last(tmp_path: P
         (PLACES % 2 + 1, 1, ("2", "1")),
         (PLACES % 2 + 1, "1", ("2", "1")),
         (PLACES % 2 + 1.0, 1, ("2", "1")),
+        (PLACES % 2 + 1.0, "1.0", ("2", "1")),
         (PLACES % 2, False, ("1", "0")),
         (PLACES % 2 == 0, False, ("True", "False")),
         (PLACES % 2 == 0, "False", ("True", "False")),

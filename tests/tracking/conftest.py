@@ -5,15 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.tracking.mlflow_store import connect, sqlite_uri
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without a study; to create one takes seconds, so it is copied."""
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connect(sqlite_uri(database))
-    return database
+from tuner.tracking.mlflow_store import sqlite_uri
 
 
 @pytest.fixture

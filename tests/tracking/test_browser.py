@@ -1,6 +1,9 @@
 """The real dashboard in a real browser."""
 
+import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,11 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.cluster import descendants
 from tests.small import config_of
-from tests.tracking.tracked import card, complete, failed, runs, track
+from tests.tracking.tracked import card, complete, failed, runs, track, wait_for
 from tuner.places import tracking_place
 from tuner.run import run_study
 from tuner.tracking.notes import study_note, study_outcome
@@ -23,6 +29,7 @@ SERVE = """
 import sys
 from tuner.tracking.dashboard import serve_dashboard
 serve_dashboard(sys.argv[1], "small", "small", lambda page: print(page, flush=True), browse=lambda page: None)
+print("ended", flush=True)
 """
 
 HOSTILE = "<img src=x onerror='document.title=1'>|`a`*b*"
@@ -38,10 +45,12 @@ class Dashboard:
     Attributes:
         page: what ``tune ui`` opens.
         uri: the store.
+        process: what serves it.
     """
 
     page: str
     uri: str
+    process: subprocess.Popen[str]
 
     def run_page(self, run: Any, tab: str = "") -> str:
         """Where a run is shown."""
@@ -74,20 +83,20 @@ def track_hostile_names(uri: str) -> None:
 @pytest.fixture(scope="module")
 def dashboard(begin: Callable[[str], Path]) -> Iterator[Dashboard]:
     """The dashboard of a finished study of four trials, and of one with hostile names."""
-    if chromium() is None:
-        pytest.skip("no chromium is installed")
     config = config_of(begin("browsed"), metrics=["log_loss"])
     list(run_study(config))
     uri = tracking_place(config)[0]
     track_hostile_names(uri)
     with subprocess.Popen([sys.executable, "-c", SERVE, uri], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield Dashboard(server.stdout.readline().strip(), uri)
+        yield Dashboard(server.stdout.readline().strip(), uri, server)
         server.terminate()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    if chromium() is None:
+        pytest.skip("no chromium is installed")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -189,3 +198,31 @@ def test_hostile_names_are_shown_as_text(dashboard: Dashboard, browser: Any) -> 
                 assert HOSTILE in page.locator("body").inner_text()
             assert page.locator("img[src=x]").count() == 0
             assert page.title() != "1"
+
+
+def post(address: str, body: dict[str, object]) -> Any:
+    request = Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals and lists processes")
+def test_the_server_is_on_this_machine_shows_the_experiment_and_ends_with_its_children(
+    dashboard: Dashboard,
+) -> None:
+    """The last test of this file, since nothing is served after it."""
+    parts = urlsplit(dashboard.page)
+    assert parts.hostname == "127.0.0.1"
+    with urlopen(dashboard.page, timeout=10) as answer:
+        assert "<title>MLflow</title>" in answer.read().decode()
+    address = f"{parts.scheme}://{parts.netloc}/api/2.0/mlflow/runs/search"
+    (study,) = runs(dashboard.uri, "study", "small")
+    found = post(address, {"experiment_ids": [study.info.experiment_id]})["runs"]
+    assert len(found) == 5
+    servers = descendants(dashboard.process.pid)
+    assert len(servers) == 2
+    dashboard.process.send_signal(signal.SIGINT)
+    assert dashboard.process.stdout is not None
+    assert dashboard.process.stdout.read() == "ended\n"
+    assert dashboard.process.wait(timeout=10) == 0
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers), seconds=5.0)

@@ -26,7 +26,6 @@ from tests.tracking.tracked import (
     wait_for,
 )
 from tuner.tracking.dashboard import serve_dashboard
-from tuner.tracking.mlflow_store import connect, sqlite_uri
 from tuner.tracking.mlflow_tracker import MlflowTracker
 from tuner.tracking.mlflow_view import view_key
 from tuner.tracking.tracker import Ending, Outcome
@@ -111,10 +110,8 @@ def a_lost_answer_creates_no_second_run(address: str, uri: str) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_goes_away_gets_every_trial_exactly_once_when_it_returns(
-    tmp_path: Path,
+    uri: str, tmp_path: Path
 ) -> None:
-    uri = sqlite_uri(tmp_path / "mlflow.db")
-    connect(uri)
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     tracker = MlflowTracker(address, None)

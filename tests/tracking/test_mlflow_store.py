@@ -19,7 +19,7 @@ from tests.tracking.tracked import (
 )
 from tuner.errors import TunerError
 from tuner.tracking.mlflow_records import legal_name
-from tuner.tracking.mlflow_store import shown, sqlite_uri
+from tuner.tracking.mlflow_store import runs_page, shown, sqlite_uri
 from tuner.tracking.mlflow_tracker import MlflowTracker
 
 
@@ -57,6 +57,15 @@ def started_error(uri: str) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
+
+
+def test_the_page_of_an_experiment_is_its_view_or_the_latest_runs_first_where_it_has_none() -> None:
+    runs_of = "http://127.0.0.1:5000/#/experiments/7/runs"
+    assert runs_page("http://127.0.0.1:5000/", "7", "tuner-1") == f"{runs_of}?viewStateShareKey=tuner-1"
+    assert (
+        runs_page("http://127.0.0.1:5000", "7", None)
+        == f"{runs_of}?orderByKey=attributes.start_time&orderByAsc=false"
+    )
 
 
 def test_a_server_that_is_down_is_an_error_at_the_start() -> None:

@@ -175,9 +175,11 @@ def _encode_binary(frame: pd.DataFrame, rows: Rows, positive: object) -> Target:
 
 
 def _find_label(labels: Sequence[object], wanted: object) -> int:
-    """Return the place of a label, by its value or by its text; -1 if there is no such label."""
+    """Return the place of a label, by its value or by its text (1.0 is ``1``, too); -1 if there is no such label."""
+    text = as_text(wanted).strip()
+    number = float(text) if is_numeral(text) else wanted
     for place, label in enumerate(labels):
-        if as_text(label) == as_text(wanted).strip() or (not isinstance(label, str) and label == wanted):
+        if as_text(label) == text or (not isinstance(label, str) and label in (wanted, number)):
             return place
     return -1
 
