@@ -24,7 +24,7 @@ from tuner.engines.stacked_optimizers import (
     kept_weights,
     step_coefficients,
 )
-from tuner.engines.stacked_program import program
+from tuner.engines.stacked_program import shared_program
 from tuner.engines.stacked_rows import epoch_order, stack_rows
 from tuner.model.embeddings import Embedding
 from tuner.model.heads import Head
@@ -76,8 +76,8 @@ class StackedEngine:
         layout = _Layout(network, start)
         pace = _Pace(rows.lengths, network)
         rates = Rates(network.schedule, network.optimizer.learning_rate, epochs, pace.batches)
-        structure = _structure(network, head, plan_loss(loss), folds)
-        run = program(structure)
+        structure = structure_of(network, head, plan_loss(loss), folds)
+        run = shared_program(structure)
         plan = _plan(network, head, n_inputs, structure, layout, pace, seed)
         first, second = initial_slots(network.optimizer, layout.n_trainable)
         state = State(*map(tf.constant, (layout.trainable(start), first, second, layout.moving(start))))
@@ -204,7 +204,8 @@ _CHOICES = (
 choice it is traced sooner and its steps are quicker, to the same bits."""
 
 
-def _structure(network: Network, head: Head, loss: LossPlan, folds: Sequence[FoldData]) -> Structure:
+def structure_of(network: Network, head: Head, loss: LossPlan, folds: Sequence[FoldData]) -> Structure:
+    """Return the structure of the program that trains a network on such folds."""
     used = {layer.activation for layer in network.layers}
     activations, families = next(
         (activations, families)

@@ -5,8 +5,10 @@ are arguments.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from threading import RLock
+from typing import Any, NamedTuple
 
 from tuner.engines.augment import mixed, noisy
 from tuner.engines.runtime import load_tensorflow
@@ -166,3 +168,32 @@ def program(structure: Structure) -> Callable[..., tuple[Outcome, State]]:
 
     traced = tf.function(epochs, input_signature=signature(structure), autograph=False)
     return traced.get_concrete_function()  # type: ignore[no-any-return]
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Whose turn it is to trace a structure.
+
+    Attributes:
+        lock: held while it is traced.
+        begun: whether a thread has set out to.
+    """
+
+    lock: Any = field(default_factory=RLock)
+    begun: bool = False
+
+
+_TURNS: dict[Structure, Turn] = {}
+
+
+def turn_of(structure: Structure) -> Turn:
+    """Return the turn of a structure, the same one for all threads."""
+    return _TURNS.setdefault(structure, Turn())
+
+
+def shared_program(structure: Structure) -> Callable[..., tuple[Outcome, State]]:
+    """Return the traced epochs of a structure; waits where another thread is making them ready."""
+    turn = turn_of(structure)
+    with turn.lock:
+        turn.begun = True
+        return program(structure)
