@@ -38,11 +38,13 @@ class Order:
         number: the trial's number.
         params: what it tries.
         bar: what its curve must reach.
+        ahead: what the next trials will try, as far as that is known and a core is free to get ready for them.
     """
 
     number: int
     params: Params
     bar: Bar
+    ahead: tuple[Params, ...] = ()
 
 
 def main() -> None:
@@ -64,6 +66,7 @@ def serve(connection: Connection, engine: str) -> None:
     from tuner.engines.choice import make_engine
     from tuner.engines.runtime import missing_gpu
     from tuner.problem import Problem
+    from tuner.rehearsals import Rehearsals
     from tuner.trial import TrialTask, evaluate
 
     # This module runs as a program, whose classes are not those of the module that the driver imports.
@@ -76,6 +79,7 @@ def serve(connection: Connection, engine: str) -> None:
         return
     connection.send(READY)
     problem: Problem | None = None
+    rehearsals = Rehearsals()
     while True:
         try:
             message = connection.recv()
@@ -86,6 +90,7 @@ def serve(connection: Connection, engine: str) -> None:
             continue
         assert problem is not None, "a worker is sent its problem first"
         if isinstance(message, Order):
+            rehearsals.expect(problem, message.ahead)
             task = TrialTask(problem, message.number, message.params, message.bar)
             connection.send(evaluate(task, glimpse=connection.send))
         else:

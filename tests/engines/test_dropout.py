@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from tuner.engines.dropout import drop_threshold, dropout_mask
+from tuner.engines.dropout import drop_threshold, dropout_mask, mask_size
 
 
 def mask(shape, rate, seed=(1, 2)):
-    return dropout_mask(
-        np.array(shape, np.int32), np.uint16(drop_threshold(rate)), np.array(seed, np.int32)
-    ).numpy()
+    return dropout_mask(mask_size(shape), np.uint16(drop_threshold(rate)), np.array(seed, np.int32)).numpy()
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.1, 0.5, 0.9, 0.999])

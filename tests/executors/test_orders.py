@@ -6,8 +6,11 @@ from concurrent.futures import Future
 import pytest
 
 from tuner.errors import TunerError
-from tuner.executors.executor import NO_LIMITS
+from tuner.executors.executor import NO_LIMITS, Limits
 from tuner.executors.orders import Handed, Orders, seconds_to_wait
+from tuner.records import Params
+from tuner.search.pruning import Bar
+from tuner.worker import Order
 
 
 def an_order(name: str) -> Handed:
@@ -33,6 +36,36 @@ def test_orders_are_taken_as_they_came_and_one_that_comes_back_is_the_first():
     assert orders.take() is first
     orders.put_back(first)
     assert [orders.take(), orders.take()] == [first, second]
+
+
+def a_trial(number: int, limits: Limits = NO_LIMITS) -> Handed:
+    order = Order(number, {"layers": number}, Bar({}, maximize=True))
+    return Handed(None, order, limits, Future(), lambda reason, message, seconds: None)  # type: ignore[arg-type]
+
+
+def ahead_of_the_first(orders: Orders, *trials: Handed) -> tuple[Params, ...]:
+    for each in (*trials, an_order("final model")):
+        orders.put(each)
+    taken = orders.take()
+    assert taken is not None
+    assert taken.order.number == trials[0].order.number
+    return taken.order.ahead
+
+
+def test_a_trial_comes_with_what_waits_behind_it_while_a_core_is_free():
+    orders = Orders(room=2)
+    orders.join()
+    assert ahead_of_the_first(orders, *map(a_trial, range(3))) == ({"layers": 1}, {"layers": 2})
+
+
+def test_a_trial_comes_alone_where_all_cores_are_taken_or_its_worker_is_bounded():
+    orders = Orders(room=2)
+    orders.join()
+    orders.join()
+    assert ahead_of_the_first(orders, *map(a_trial, range(3))) == ()
+    orders = Orders(room=2)
+    orders.join()
+    assert ahead_of_the_first(orders, a_trial(0, Limits(seconds=60.0)), a_trial(1)) == ()
 
 
 @pytest.mark.parametrize(

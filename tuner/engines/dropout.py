@@ -1,6 +1,7 @@
 """The dropout masks that every engine draws: the same seed gives the same units to all of them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,15 +21,34 @@ def drop_threshold(rate: float) -> int:
     return min(round(float(np.float32(rate)) * _LEVELS), _LEVELS - 1)
 
 
-def dropout_mask(shape: Any, threshold: Any, seed: Any) -> Any:
+class MaskSize(NamedTuple):
+    """How large a mask is.
+
+    Attributes:
+        shape: (rank,) int32.
+        n_units: in all.
+        n_draws: (1,) int32 how many times 32 bits are drawn for it, two units at a time.
+    """
+
+    shape: Any
+    n_units: Any
+    n_draws: Any
+
+
+def mask_size(shape: Sequence[Any]) -> MaskSize:
+    """Return the size of masks of a shape, its dimensions numbers or tensors; the same for every step."""
+    n_units = tf.reduce_prod(tf.stack(shape))
+    return MaskSize(tf.stack(shape), n_units, tf.reshape((n_units + 1) // 2, [1]))
+
+
+def dropout_mask(size: MaskSize, threshold: Any, seed: Any) -> Any:
     """Return 0 for a dropped unit and 1 for a kept one, float32; to be divided by the share that is kept.
 
     Args:
-        shape: of the mask, as a tensor.
+        size: of the mask.
         threshold: a uint16 scalar from ``drop_threshold``.
         seed: (2,) int32.
     """
-    n_units = tf.reduce_prod(shape)
-    pairs = tf.random.stateless_uniform([(n_units + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32)
-    bits = tf.reshape(tf.bitcast(pairs, tf.uint16), [-1])[:n_units]
-    return tf.cast(tf.reshape(bits >= threshold, shape), tf.float32)
+    pairs = tf.random.stateless_uniform(size.n_draws, seed, minval=None, maxval=None, dtype=tf.uint32)
+    bits = tf.reshape(tf.bitcast(pairs, tf.uint16), [-1])[: size.n_units]
+    return tf.cast(tf.reshape(bits >= threshold, size.shape), tf.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from tuner.engines.augment import mixed, noisy
 from tuner.engines.augment_images import varied_images
 from tuner.engines.base import Epoch, FoldData, Rows, augment_seeds, dropout_seed, image_seed, row_order
-from tuner.engines.dropout import drop_threshold, dropout_mask
+from tuner.engines.dropout import drop_threshold, dropout_mask, mask_size
 from tuner.engines.keras_model import TrainingModel, build_training_model, initial_weights
 from tuner.engines.own_model import prepare_own
 from tuner.engines.paced_optimizer import pace_of, paced_optimizer
@@ -194,7 +194,7 @@ def _epoch_function(
         drawn = []
         for rate, units, layer in model.dropouts:
             pair = tf.stack([tf.constant(dropout_seed(seed, layer)), step])
-            kept = dropout_mask(tf.constant((n_folds, batch_size, units)), drop_threshold(rate), pair)
+            kept = dropout_mask(mask_size((n_folds, batch_size, units)), drop_threshold(rate), pair)
             drawn.append(kept[fold, :n_rows] * (1.0 / (1.0 - rate)))
         return drawn
 

@@ -32,8 +32,8 @@ class Structure:
         clip: what bounds the gradients, a name in ``CLIPS``, or None.
         max_norm: whether the norms of hidden kernels are bounded.
         decay: whether weights decay in a step of their own, as ``decays_apart`` says.
-        activations: how many of ``ACTIVATIONS`` the program chooses among.
-        families: how many families of optimizers it chooses among.
+        activations: the names in ``ACTIVATIONS`` that the program chooses among.
+        families: the families of optimizers that it chooses among.
         embedded: how many of the inputs are codes, the last ones.
     """
 
@@ -47,8 +47,8 @@ class Structure:
     clip: str | None
     max_norm: bool
     decay: bool
-    activations: int
-    families: int
+    activations: tuple[str, ...]
+    families: tuple[str, ...]
     embedded: int
 
 
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
         vector_starts: (n_folds, n_read) int32 its place among the weights for code 0.
         n_folds: int32.
         n_rows: int32 rows of a batch.
-        activations: (n_hidden,) int32 places in ``ACTIVATIONS``.
+        activations: (n_hidden,) int32 places among the structure's.
         drop_thresholds: (n_hidden,) uint16, of ``dropout_mask``.
         drop_gains: (n_hidden,) what a kept unit is multiplied by, 1 / (1 - rate).
         dropout_seeds: (n_hidden,) int32.
@@ -71,7 +71,7 @@ class Plan(NamedTuple):
         augment_seeds: (2,) int32 of mixup and noise.
         penalties: (2,) weights of the L1 and the L2 penalty.
         kernels: (n_weights,) 1 where a penalty acts, else 0.
-        family: int32, of the optimizer.
+        family: int32, its optimizer's place among the structure's.
         epsilon: of the optimizer.
         clip: the bound on gradients; 0 without.
         max_norm: the bound on norms of hidden kernels; 0 without.

@@ -11,19 +11,20 @@ from tuner.engines.dropout import drop_threshold
 from tuner.engines.keras_model import initial_weights
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Plan, State, Structure
-from tuner.engines.stacked_layers import ACTIVATIONS, COMMON_ACTIVATIONS, Tensor
+from tuner.engines.stacked_layers import ACTIVATIONS, ALL_ACTIVATIONS, COMMON_ACTIVATIONS, Tensor
 from tuner.engines.stacked_losses import LOSSES, OUTPUTS
 from tuner.engines.stacked_optimizers import (
+    ALL_FAMILIES,
     COMMON_FAMILIES,
-    N_FAMILIES,
     STACKED_OPTIMIZERS,
+    UNDECAYED,
     decays_apart,
     family_number,
     initial_slots,
     kept_weights,
     step_coefficients,
 )
-from tuner.engines.stacked_program import program
+from tuner.engines.stacked_program import shared_program
 from tuner.engines.stacked_rows import epoch_order, stack_rows
 from tuner.model.embeddings import Embedding
 from tuner.model.heads import Head
@@ -75,8 +76,9 @@ class StackedEngine:
         layout = _Layout(network, start)
         pace = _Pace(rows.lengths, network)
         rates = Rates(network.schedule, network.optimizer.learning_rate, epochs, pace.batches)
-        run = program(_structure(network, head, plan_loss(loss), folds))
-        plan = _plan(network, head, n_inputs, layout, pace, seed)
+        structure = structure_of(network, head, plan_loss(loss), folds)
+        run = shared_program(structure)
+        plan = _plan(network, head, n_inputs, structure, layout, pace, seed)
         first, second = initial_slots(network.optimizer, layout.n_trainable)
         state = State(*map(tf.constant, (layout.trainable(start), first, second, layout.moving(start))))
         # The rate of an epoch that follows the loss of the one before is not known any earlier.
@@ -193,10 +195,22 @@ class _Layout:
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
-def _structure(network: Network, head: Head, loss: LossPlan, folds: Sequence[FoldData]) -> Structure:
-    names = list(ACTIVATIONS)
-    rare = family_number(network.optimizer) >= COMMON_FAMILIES or any(
-        names.index(layer.activation) >= COMMON_ACTIVATIONS for layer in network.layers
+_CHOICES = (
+    (("relu",), UNDECAYED),
+    (COMMON_ACTIVATIONS, COMMON_FAMILIES),
+    (ALL_ACTIVATIONS, ALL_FAMILIES),
+)
+"""Activations and families of optimizers that a program chooses among: the first that hold a network's. Without a
+choice it is traced sooner and its steps are quicker, to the same bits."""
+
+
+def structure_of(network: Network, head: Head, loss: LossPlan, folds: Sequence[FoldData]) -> Structure:
+    """Return the structure of the program that trains a network on such folds."""
+    used = {layer.activation for layer in network.layers}
+    activations, families = next(
+        (activations, families)
+        for activations, families in _CHOICES
+        if used.issubset(activations) and family_number(network.optimizer, families) is not None
     )
     return Structure(
         batch_norm=tuple(layer.batch_norm for layer in network.layers),
@@ -209,14 +223,22 @@ def _structure(network: Network, head: Head, loss: LossPlan, folds: Sequence[Fol
         clip=network.optimizer.clip.name if network.optimizer.clip else None,
         max_norm=network.max_norm > 0.0 and bool(network.layers),
         decay=decays_apart(network.optimizer),
-        activations=len(names) if rare else COMMON_ACTIVATIONS,
-        families=N_FAMILIES if rare else COMMON_FAMILIES,
+        activations=activations,
+        families=families,
         embedded=len(network.embeddings),
     )
 
 
-def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _Pace, seed: int) -> Plan:
-    names = list(ACTIVATIONS)
+def _plan(
+    network: Network,
+    head: Head,
+    n_inputs: int,
+    structure: Structure,
+    layout: _Layout,
+    pace: _Pace,
+    seed: int,
+) -> Plan:
+    names = structure.activations
     rates = [layer.dropout for layer in network.layers]
     same = np.zeros(1, np.int32)
     widths = [network.width(n_inputs), *(layer.units for layer in network.layers), head.units]
@@ -238,7 +260,7 @@ def _plan(network: Network, head: Head, n_inputs: int, layout: _Layout, pace: _P
         augment_seeds=np.array(augment_seeds(seed), np.int32),
         penalties=np.array([network.l1, network.l2], np.float32),
         kernels=layout.kernels(),
-        family=np.int32(family_number(network.optimizer)),
+        family=np.int32(family_number(network.optimizer, structure.families)),
         epsilon=np.float32(network.optimizer.setting("epsilon")),
         clip=np.float32(network.optimizer.clip.limit if network.optimizer.clip else 0.0),
         max_norm=np.float32(network.max_norm),

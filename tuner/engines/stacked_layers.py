@@ -138,30 +138,35 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = MappingPr
 )
 """Value and slope of each activation of a hidden layer, with Keras' constants; the common ones first."""
 
-COMMON_ACTIVATIONS = 12
-"""How many of ``ACTIVATIONS`` a program chooses among where no layer needs the others: each costs time to trace."""
+ALL_ACTIVATIONS = tuple(ACTIVATIONS)
+COMMON_ACTIVATIONS = ALL_ACTIVATIONS[:12]
+"""What a program chooses among where no layer needs the others: each costs time to trace, and some in each step."""
 
 
-def activate(number: Tensor, z: Tensor, among: int) -> Tensor:
-    """Return the value of the activation at a place in ``ACTIVATIONS``.
+def activate(number: Tensor, z: Tensor, among: tuple[str, ...]) -> Tensor:
+    """Return the value of one of some activations.
 
     Args:
-        number: a scalar, so that one program serves every activation.
+        number: a scalar, its place in ``among``, so that one program serves all of them.
         z: (n_folds, n_rows, n_units).
-        among: how many of ``ACTIVATIONS`` it may be.
+        among: names in ``ACTIVATIONS``; where there is one only, nothing is chosen when the program runs.
     """
+    if len(among) == 1:
+        return ACTIVATIONS[among[0]](z)[0]
     return _chosen_activation(among, with_slope=False)(number, z)
 
 
-def activate_with_slope(number: Tensor, z: Tensor, among: int) -> tuple[Tensor, Tensor]:
-    """Return value and slope of the activation at a place in ``ACTIVATIONS``; see ``activate``."""
+def activate_with_slope(number: Tensor, z: Tensor, among: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """Return value and slope of one of some activations; see ``activate``."""
+    if len(among) == 1:
+        return ACTIVATIONS[among[0]](z)
     return _chosen_activation(among, with_slope=True)(number, z)  # type: ignore[no-any-return]
 
 
 @cache
-def _chosen_activation(among: int, *, with_slope: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the choice among ``ACTIVATIONS`` as a function that is traced once for all programs."""
-    functions = list(ACTIVATIONS.values())[:among]
+def _chosen_activation(among: tuple[str, ...], *, with_slope: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the choice among activations as a function that is traced once for all programs."""
+    functions = [ACTIVATIONS[name] for name in among]
 
     def choose(number: Tensor, z: Tensor) -> Tensor:
         def branch(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:

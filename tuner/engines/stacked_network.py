@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tuner.engines.dropout import dropout_mask
+from tuner.engines.dropout import MaskSize, dropout_mask, mask_size
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Plan, State, Structure, Training
 from tuner.engines.stacked_bounds import bound_norms, clip_gradients
@@ -38,6 +38,22 @@ class Layer(NamedTuple):
     bias: Tensor | None = None
     scale: Tensor | None = None
     shift: Tensor | None = None
+
+
+class Dropout(NamedTuple):
+    """A hidden layer's dropout, taken from the plan once, since a step would do it again and again.
+
+    Attributes:
+        size: of the mask.
+        threshold: uint16, of ``dropout_mask``.
+        gain: what a kept unit is multiplied by.
+        seed: int32, the first half of the mask's seed.
+    """
+
+    size: MaskSize
+    threshold: Tensor
+    gain: Tensor
+    seed: Tensor
 
 
 class RealRows(NamedTuple):
@@ -76,7 +92,15 @@ class StackedNetwork:
         widths, n_folds = tf.unstack(plan.widths, num=self.n_hidden + 2), plan.n_folds
         self.units = [tf.stack([n_folds, 1, width]) for width in widths[1:]]
         self.kernels = [tf.stack([n_folds, before, width]) for before, width in pairwise(widths)]
-        self.masks = [tf.stack([n_folds, plan.n_rows, width]) for width in widths[1:-1]]
+        activations, *dropouts = [
+            tf.unstack(each, num=self.n_hidden) if self.n_hidden else []
+            for each in (plan.activations, plan.drop_thresholds, plan.drop_gains, plan.dropout_seeds)
+        ]
+        self.activations = activations
+        self.dropouts = [
+            Dropout(mask_size((n_folds, plan.n_rows, width)), *numbers)
+            for width, *numbers in zip(widths[1:-1], *dropouts, strict=True)
+        ]
         self.roles = [
             tuple(role for role in WEIGHTS[place] if role not in MOVING)
             for place in (*structure.batch_norm, None)
@@ -138,7 +162,7 @@ class StackedNetwork:
                 z = z + layer.bias
             if moving is not None and place == BEFORE:
                 z = normalise_by(z, layer.scale, layer.shift, *moving)
-            inputs = activate(self.plan.activations[number], z, self.structure.activations)
+            inputs = activate(self.activations[number], z, self.structure.activations)
             if moving is not None and place == AFTER:
                 inputs = normalise_by(inputs, layer.scale, layer.shift, *moving)
         return tf.matmul(inputs, last.kernel) + last.bias
@@ -209,15 +233,14 @@ class StackedNetwork:
             z = norm.value
         else:
             z = z + layer.bias
-        value, slope = activate_with_slope(self.plan.activations[number], z, self.structure.activations)
+        value, slope = activate_with_slope(self.activations[number], z, self.structure.activations)
         if place == AFTER:
             norm = normalise(value, layer.scale, layer.shift, *rows)
             value = norm.value
         if not self.structure.dropout:
             return Trace(inputs, value, slope, norm, None)
-        seed = tf.stack([self.plan.dropout_seeds[number], step])
-        kept = dropout_mask(self.masks[number], self.plan.drop_thresholds[number], seed)
-        mask = kept * self.plan.drop_gains[number]
+        dropout = self.dropouts[number]
+        mask = dropout_mask(dropout.size, dropout.threshold, tf.stack([dropout.seed, step])) * dropout.gain
         if place == AFTER:
             return Trace(inputs, value * mask, slope, norm, mask)
         return Trace(inputs, value * mask, slope * mask, norm, None)

@@ -7,6 +7,7 @@ no batch left in a step takes the coefficients under which nothing changes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -63,6 +64,15 @@ def _moments(
     mean = slots[0] + (gradient - slots[0]) * gain
     squares = slots[1] + (tf.square(gradient) - slots[1]) * square_gain
     return weights * keep_weights - mean * rate / (tf.sqrt(squares) + epsilon), mean, squares
+
+
+def _undecayed_moments(
+    weights: Tensor, slots: Slots, gradient: Tensor, coefficients: Sequence[Tensor], epsilon: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    gain, square_gain, rate = coefficients[:3]
+    mean = slots[0] + (gradient - slots[0]) * gain
+    squares = slots[1] + (tf.square(gradient) - slots[1]) * square_gain
+    return weights - mean * rate / (tf.sqrt(squares) + epsilon), mean, squares
 
 
 def _nesterov_moments(
@@ -124,6 +134,7 @@ _FAMILIES: Mapping[str, Family] = MappingProxyType(
         "velocity": Family({"keep": 1.0, "gain": 0.0, "by_velocity": 0.0, "by_gradient": 0.0}, _velocity),
         "scaled": Family({"keep": 1.0, "gain": 0.0, "rate": 0.0}, _scaled),
         "moments": Family({"gain": 0.0, "square_gain": 0.0, "rate": 0.0, "keep_weights": 1.0}, _moments),
+        "undecayed_moments": Family({"gain": 0.0, "square_gain": 0.0, "rate": 0.0}, _undecayed_moments),
         "nesterov_moments": Family(
             {"gain": 0.0, "square_gain": 0.0, "by_mean": 0.0, "by_gradient": 0.0, "unbias": 1.0},
             _nesterov_moments,
@@ -135,8 +146,13 @@ _FAMILIES: Mapping[str, Family] = MappingProxyType(
     }
 )
 
-N_FAMILIES, COMMON_FAMILIES = len(_FAMILIES), 4
-"""All families, and how many of them a program chooses among where no other is needed, the first ones."""
+COMMON_FAMILIES = ("velocity", "scaled", "moments", "nesterov_moments")
+ALL_FAMILIES = (*COMMON_FAMILIES, "deltas", "largest", "signs")
+"""What a program chooses among where no other family is needed, and where one is. Adam without weight decay is one of
+the ``moments`` there, whose weights are multiplied by 1; a program for it alone spares that."""
+
+UNDECAYED = ("undecayed_moments",)
+"""The family of Adam without weight decay."""
 
 N_COEFFICIENTS = max(len(family.idle) for family in _FAMILIES.values())
 """Coefficients of a step; a family that has fewer leaves the last ones at 0."""
@@ -263,9 +279,12 @@ STACKED_OPTIMIZERS = frozenset(_RULES)
 """Names of the optimizers whose update of a weight depends on that weight's gradients alone."""
 
 
-def family_number(plan: OptimizerPlan) -> int:
-    """Return the number of an optimizer's family, as ``update`` reads it."""
-    return list(_FAMILIES).index(_RULES[plan.name][0])
+def family_number(plan: OptimizerPlan, among: tuple[str, ...]) -> int | None:
+    """Return the place of an optimizer's family among some, as ``update`` reads it; None where it is none of them."""
+    family = _RULES[plan.name][0]
+    if among == UNDECAYED and family == "moments" and plan.weight_decay == 0.0:
+        return 0
+    return among.index(family) if family in among else None
 
 
 def initial_slots(plan: OptimizerPlan, n_weights: int) -> tuple[np.ndarray, np.ndarray]:
@@ -314,22 +333,21 @@ def update(
     gradient: Tensor,
     coefficients: Tensor,
     epsilon: Tensor,
-    among: int,
+    among: tuple[str, ...],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return weights and slots after one step.
 
     Args:
-        family: a scalar from ``family_number``.
+        family: a scalar, the place of the optimizer's family in ``among``.
         weights: (n_weights,), and so the slots and the gradient.
         slots: the optimizer's memories.
         gradient: of the loss with its penalties.
         coefficients: (N_COEFFICIENTS, 1), or (N_COEFFICIENTS, n_weights) where folds differ.
         epsilon: a scalar.
-        among: how many families it may be.
+        among: families that it may be; where there is one only, nothing is chosen when the program runs.
     """
     rows = tf.unstack(coefficients, num=N_COEFFICIENTS)
-    branches = [
-        lambda step=family.step: step(weights, slots, gradient, rows, epsilon)
-        for family in list(_FAMILIES.values())[:among]
-    ]
+    branches = [partial(_FAMILIES[name].step, weights, slots, gradient, rows, epsilon) for name in among]
+    if len(branches) == 1:
+        return branches[0]()
     return tf.switch_case(family, branches)  # type: ignore[no-any-return]

@@ -5,7 +5,10 @@ are arguments.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import RLock
+from typing import Any, NamedTuple
 
 from tuner.engines.augment import mixed, noisy
 from tuner.engines.runtime import load_tensorflow
@@ -20,8 +23,35 @@ tf = load_tensorflow()
 _KEEP_STATISTICS = 0.99  # momentum of keras.layers.BatchNormalization
 
 
+class Penalty(NamedTuple):
+    """The L1 and L2 penalties of all weights, the same in every step.
+
+    Attributes:
+        acts: whether there is one.
+        l1: (n_weights,) weight of the L1 penalty for the kernels, else 0.
+        twice_l2: (n_weights,) twice that of the L2 penalty, likewise.
+    """
+
+    acts: Tensor
+    l1: Tensor
+    twice_l2: Tensor
+
+    def added(self, gradient: Tensor, weights: Tensor) -> Tensor:
+        """Return a gradient with that of the penalties: l1 sign(w) + 2 l2 w for the kernels."""
+        return tf.cond(
+            self.acts,
+            lambda: tf.add_n([self.l1 * tf.sign(weights), self.twice_l2 * weights, gradient]),
+            lambda: gradient,
+        )
+
+
+def _penalty(plan: Plan) -> Penalty:
+    l1, l2 = tf.unstack(plan.penalties, num=2)
+    return Penalty(tf.reduce_any(plan.penalties > 0.0), plan.kernels * l1, plan.kernels * (2.0 * l2))
+
+
 def _train(
-    network: StackedNetwork, state: State, rows: Training, course: Course, epoch: Tensor
+    network: StackedNetwork, penalty: Penalty, state: State, rows: Training, course: Course, epoch: Tensor
 ) -> tuple[Tensor, State]:
     """Return each fold's summed loss over an epoch of the course, and the state after it.
 
@@ -42,7 +72,7 @@ def _train(
         count = tf.gather(course.counts, batch)
         part = part._replace(inputs=_varied(network, part.inputs, count, first_step + batch))
         summed, gradient, statistics = network.learn(state.weights, part, count, first_step + batch)
-        gradient = gradient + _penalty(plan, state.weights)
+        gradient = penalty.added(gradient, state.weights)
         coefficients = tf.gather(tf.gather(table, batch), plan.fold_of_weight, axis=1)
         weights = state.weights
         if structure.clip is not None:
@@ -90,16 +120,6 @@ def _varied(network: StackedNetwork, inputs: Tensor, count: Tensor, step: Tensor
     return inputs
 
 
-def _penalty(plan: Plan, weights: Tensor) -> Tensor:
-    """Return the gradient of the L1 and L2 penalties: l1 sign(w) + 2 l2 w for the kernels."""
-    l1, l2 = tf.unstack(plan.penalties, num=2)
-    return tf.cond(
-        tf.reduce_any(plan.penalties > 0.0),
-        lambda: plan.kernels * (l1 * tf.sign(weights) + (2.0 * l2) * weights),
-        lambda: tf.zeros([1]),
-    )
-
-
 def _look(network: StackedNetwork, state: State, seen: Seen) -> tuple[Tensor, Tensor]:
     """Return outputs, (n_chunks, n_folds, n_rows, n_units), and summed weighted loss, (n_folds,)."""
     n_chunks = tf.shape(seen.inputs)[0]
@@ -126,11 +146,11 @@ def program(structure: Structure) -> Callable[..., tuple[Outcome, State]]:
     """
 
     def epochs(plan: Plan, state: State, rows: Training, course: Course, seen: Seen) -> tuple[Outcome, State]:
-        network = StackedNetwork(structure, plan)
+        network, penalty = StackedNetwork(structure, plan), _penalty(plan)
         n_epochs = tf.shape(course.order)[0]
 
         def one(epoch: Tensor, state: State, before: Outcome) -> tuple[Tensor, State, Outcome]:
-            learnt, state = _train(network, state, rows, course, epoch)
+            learnt, state = _train(network, penalty, state, rows, course, epoch)
             outputs, total = _look(network, state, seen)
             values = Outcome(learnt, outputs, total, state.weights, state.statistics)
             return (
@@ -148,3 +168,32 @@ def program(structure: Structure) -> Callable[..., tuple[Outcome, State]]:
 
     traced = tf.function(epochs, input_signature=signature(structure), autograph=False)
     return traced.get_concrete_function()  # type: ignore[no-any-return]
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Whose turn it is to trace a structure.
+
+    Attributes:
+        lock: held while it is traced.
+        begun: whether a thread has set out to.
+    """
+
+    lock: Any = field(default_factory=RLock)
+    begun: bool = False
+
+
+_TURNS: dict[Structure, Turn] = {}
+
+
+def turn_of(structure: Structure) -> Turn:
+    """Return the turn of a structure, the same one for all threads."""
+    return _TURNS.setdefault(structure, Turn())
+
+
+def shared_program(structure: Structure) -> Callable[..., tuple[Outcome, State]]:
+    """Return the traced epochs of a structure; waits where another thread is making them ready."""
+    turn = turn_of(structure)
+    with turn.lock:
+        turn.begun = True
+        return program(structure)

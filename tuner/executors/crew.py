@@ -30,19 +30,23 @@ class Crew:
     trial that exceeds a limit fails.
     """
 
-    def __init__(self, starts: Sequence[Callable[[], Worker]], limits: Limits, at_once: int = 1) -> None:
+    def __init__(
+        self, starts: Sequence[Callable[[], Worker]], limits: Limits, at_once: int = 1, room: int = 1
+    ) -> None:
         """Start the first workers; they are ready some seconds later.
 
         Args:
             starts: starts the worker of each seat, and any that replaces it; at least one.
             limits: what a trial may take; a final model may take what it needs.
             at_once: how many workers start now, at least 1.
+            room: workers that the machine of all of them has cores for: while there are fewer, they use a free one to
+                get ready for the trials that come next.
         """
         self.slots = 2 * len(starts)
         self._limits = limits
         self._heard: Heard = unheard
         self._ahead = math.inf
-        self.orders = Orders()
+        self.orders = Orders(room)
         self.seats = [Seat(self.orders, start) for start in starts]
         for seat in self.seats[:at_once]:
             seat.begin()

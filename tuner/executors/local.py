@@ -34,7 +34,9 @@ class LocalWorkers(Crew):
         """
         devices = deal(gpu_ids(os.environ) if gpus else (), gpus, workers)
         environments = [worker_environment(os.environ, each) for each in devices]
-        super().__init__([partial(WorkerProcess, engine, each) for each in environments], limits, at_once)
+        super().__init__(
+            [partial(WorkerProcess, engine, each) for each in environments], limits, at_once, workers
+        )
 
     @property
     def processes(self) -> list[WorkerProcess]:

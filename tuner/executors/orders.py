@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import TunerError
@@ -57,7 +57,13 @@ class Orders:
     Further workers are called by ``seconds_to_wait``, and only while an order waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = 1) -> None:
+        """Begin without orders.
+
+        Args:
+            room: workers that the machine of all of them has cores for.
+        """
+        self._room = room
         self.changes = threading.Condition()
         self.closed = False
         self._waiting: deque[Handed] = deque()
@@ -86,13 +92,23 @@ class Orders:
             self.changes.notify_all()
 
     def take(self) -> Handed | None:
-        """Return the first order, once there is one; None once no more are wanted."""
+        """Return the first order, once there is one; None once no more are wanted.
+
+        While cores are free, a trial comes with the parameters of those that wait behind it.
+        """
         with self.changes:
             while not self.closed:
                 if self._waiting:
-                    return self._waiting.popleft()
+                    return self._with_what_is_ahead(self._waiting.popleft())
                 self.changes.wait()
         return None
+
+    def _with_what_is_ahead(self, handed: Handed) -> Handed:
+        # What a worker does beside its trial must not count against the trial's own limits.
+        if not isinstance(handed.order, Order) or handed.limits.any or self._at_work >= self._room:
+            return handed
+        ahead = tuple(each.order.params for each in self._waiting if isinstance(each.order, Order))
+        return replace(handed, order=replace(handed.order, ahead=ahead))
 
     def began(self, load_seconds: float) -> None:
         """Take note that a worker begins an order, and how long it took to load."""
