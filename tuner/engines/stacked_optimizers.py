@@ -147,7 +147,7 @@ _FAMILIES: Mapping[str, Family] = MappingProxyType(
 )
 
 COMMON_FAMILIES = ("velocity", "scaled", "moments", "nesterov_moments")
-ALL_FAMILIES = (*COMMON_FAMILIES, "deltas", "largest", "signs")
+ALL_FAMILIES = (*COMMON_FAMILIES, "deltas", "largest", "signs", "leader")
 """What a program chooses among where no other family is needed, and where one is. Adam without weight decay is one of
 the ``moments`` there, whose weights are multiplied by 1; a program for it alone spares that."""
 
