@@ -261,12 +261,18 @@ def predict(
             "--output", "-o", metavar="FILE", help="Write there (.csv[.gz], .tsv[.gz], .parquet, .feather)."
         ),
     ] = None,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import", metavar="MODULE", help="A module of yours that the model needs, such as my_models."
+        ),
+    ] = None,
 ) -> None:
     """Predict rows with a model folder: classes and probabilities, or values; as CSV on standard output."""
     from tuner.export.predict import predict_file
     from tuner.view.prediction import show_predicted
 
-    show_predicted(predict_file(model, data, output))
+    show_predicted(predict_file(model, data, output, imports or ()))
 
 
 @app.command()

@@ -11,11 +11,10 @@ from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
 from tuner.constraints import check_bounds
 from tuner.driver import Driver
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.runtime import load_keras, use_backend
 from tuner.errors import TunerError
-from tuner.executors.choice import local_workers
+from tuner.executors.choice import alone, local_workers
 from tuner.executors.executor import Executor
-from tuner.executors.in_process import InProcess
 from tuner.export.serving import served_model
 from tuner.growth import check_continues
 from tuner.header import make_header, other_versions
@@ -129,7 +128,7 @@ def run_study(
         origin: the file of another study, whose best configurations are tried after the default one and ``first``; it
             belongs to the study, so that one which goes on takes no other.
         executor: evaluates the trials, and is closed at the end; None for this process, or for one beside it where the
-            file bounds what a trial may take, since this one cannot be ended, or gives it a GPU.
+            file bounds what a trial may take, since this one cannot be ended, or as ``alone`` says.
 
     Raises:
         TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
@@ -144,6 +143,10 @@ def run_study(
     with closing(executor or _one_worker(config)) as workers:
         study = open_study(config)
         check_loss_runs(study)
+        if study.problem.build is not None:
+            use_backend(
+                config.training.backend
+            )  # this process builds networks as well, to count their weights
         check_model_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
@@ -157,8 +160,8 @@ def run_study(
 
 def _one_worker(config: StudyConfig) -> Executor:
     search = config.search
-    if search.trial_timeout is None and search.trial_memory is None and not config.resources.gpus:
-        return InProcess(config.engine.name)
+    if search.trial_timeout is None and search.trial_memory is None:
+        return alone(config)
     return local_workers(config, 1)
 
 
@@ -222,7 +225,8 @@ def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard
         return None
     try:
         if study.problem.build is not None:
-            load_tensorflow()
+            use_backend(study.config.training.backend)
+            load_keras()
             study.problem.build.load()  # registers layers of the user's
         return served_model(folder, study.dataset)
     except TunerError:

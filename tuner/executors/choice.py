@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tuner.config.study_file import StudyConfig
+from tuner.engines.choice import TENSORFLOW
+from tuner.engines.runtime import loaded_backend
 from tuner.executors.devices import gpu_ids, room_on
 from tuner.executors.executor import Executor, Limits
+from tuner.executors.in_process import InProcess
 from tuner.executors.kinds import Kind
 from tuner.executors.local import LocalWorkers
 from tuner.executors.machine import usable_cores
@@ -55,6 +58,19 @@ def one_worker(config: StudyConfig) -> LocalWorkers:
     """
     _check_gpus(config)
     return LocalWorkers(config.engine.name, gpus=config.resources.gpus)
+
+
+def alone(config: StudyConfig) -> Executor:
+    """Return what trains when nothing else is asked for: this process, or one beside it.
+
+    A process has one backend, and torch and JAX compute as they should only where nobody used them before: with them,
+    or where Keras is loaded with another one, a process of its own trains. So it does where a study asks for a GPU.
+
+    Raises:
+        TunerError: the study asks for a GPU, and there is none.
+    """
+    here = config.training.backend == TENSORFLOW and loaded_backend() in (None, TENSORFLOW)
+    return InProcess(config.engine.name) if here and not config.resources.gpus else one_worker(config)
 
 
 def ray_workers(config: StudyConfig, workers: int | None) -> Executor:

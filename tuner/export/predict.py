@@ -1,7 +1,7 @@
 """From a model folder and a file of rows to predictions, in a table or a file: what ``tune predict`` does."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,9 +10,12 @@ import pandas as pd
 
 from tuner.data.columns import Kind, Rows
 from tuner.data.sources import read_file
+from tuner.engines.runtime import use_backend
 from tuner.errors import TunerError
 from tuner.export.folder import load_model
+from tuner.export.manifest import read_manifest
 from tuner.export.tables import ignored, to_table, undefined_rows, unused_columns
+from tuner.hooks import import_users
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,18 +33,23 @@ class Predicted:
     notes: tuple[str, ...]
 
 
-def predict_file(model: Path, data: Path, output: Path | None) -> Predicted:
+def predict_file(model: Path, data: Path, output: Path | None, imports: Sequence[str] = ()) -> Predicted:
     """Predict the rows of a file.
 
     Args:
         model: a model folder.
         data: a file with the columns that the model reads, in any order, among others.
         output: the file to write, by its ending; None for none.
+        imports: modules of the user's that the model's networks need, in the working directory or installed.
 
     Raises:
-        TunerError: the model, the table or the output cannot be used as they are; nothing was written.
+        TunerError: the model, the table, a module or the output cannot be used as they are; nothing was written.
     """
     write = None if output is None else _writer(output)
+    if imports:
+        use_backend(read_manifest(model).backend)
+    for name in imports:
+        import_users(name, Path.cwd())
     loaded = load_model(model)
     texts = frozenset(column.name for column in loaded.columns if column.kind is Kind.CATEGORY)
     table = read_file(str(data), Path.cwd(), texts)
