@@ -14,12 +14,13 @@ import pytest
 
 from tests.contracts.test_engines import CASES, assert_equal_to_the_bit, train, trained
 from tests.engines.made import made_folds
-from tuner.engines.runtime import load_keras
+from tuner.engines.runtime import load_keras, use_backend
 from tuner.model.augment import Augment
 from tuner.model.network import embed, plan_network
 
 BACKEND = os.environ["TUNER_BACKEND"]
 ENGINE = f"keras-{BACKEND}"
+use_backend(BACKEND)
 REFERENCE = pickle.loads(Path(os.environ["TUNER_REFERENCE"]).read_bytes())
 
 

@@ -18,6 +18,7 @@ from tests.engines.made import HEADS, N_INPUTS, made_folds
 from tests.small import NO_BAR, study_of
 from tuner.engines.base import Epoch, row_order
 from tuner.engines.choice import make_engine
+from tuner.engines.runtime import use_backend
 from tuner.errors import TunerError
 from tuner.executors.local import LocalWorkers
 from tuner.export.folder import load_model
@@ -32,6 +33,7 @@ from tuner.tasks import Task
 from tuner.trial import TrialTask, evaluate
 
 SEED, N_EPOCHS = 11, 3
+use_backend("torch")
 
 MODULE = """
 from torch import nn

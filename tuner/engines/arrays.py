@@ -8,7 +8,8 @@ import numpy as np
 
 from tuner.engines.runtime import load_keras
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 
 def as_array(tensor: Any) -> np.ndarray:

@@ -4,7 +4,8 @@ from tuner.engines.runtime import load_keras
 from tuner.model.cnn import POOLED, Block, Image, pools
 from tuner.model.mlp_parameters import BEFORE
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 
 def block_stages(

@@ -11,7 +11,8 @@ from tuner.engines.keras_steps import Lesson
 from tuner.engines.runtime import load_keras
 from tuner.seeds import generator
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 _LEVELS = 2**16  # of ``dropout.dropout_mask``
 

@@ -81,7 +81,8 @@ def _philox(counter: list[np.ndarray], key: tuple[int, int]) -> np.ndarray:
 def _as_floats(words: np.ndarray) -> np.ndarray:
     """Return float32 numbers in [0, 1) of the lowest 23 bits of uint32 numbers."""
     mantissa = (words & np.uint32(0x7FFFFF)) | np.uint32(127 << 23)
-    return mantissa.view(np.float32) - np.float32(1)
+    floats: np.ndarray = mantissa.view(np.float32) - np.float32(1)
+    return floats
 
 
 def _box_muller(words: np.ndarray) -> np.ndarray:

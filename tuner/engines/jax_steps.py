@@ -15,7 +15,8 @@ from tuner.engines.keras_steps import Lesson, State, TensorRows
 from tuner.engines.runtime import load_jax, load_keras
 
 jax = load_jax()
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 
 class JaxSteps:

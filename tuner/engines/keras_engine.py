@@ -26,7 +26,8 @@ from tuner.model.losses import LossPlan, plan_loss
 from tuner.model.network import Network
 from tuner.model.schedules import Rates
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 _PREDICT_ROWS = 16_384  # rows of one prediction: bounds its memory on a large table
 _PREDICT_NUMBERS = 2**24  # and the numbers that images become on the way

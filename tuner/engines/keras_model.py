@@ -19,7 +19,8 @@ from tuner.model.mlp_parameters import BEFORE
 from tuner.model.network import WEIGHTS, Kernel, Network, kernels
 from tuner.model.optimizers import OPTIMIZERS, OptimizerPlan
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

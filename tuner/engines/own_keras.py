@@ -15,7 +15,8 @@ from tuner.hooks import Hook
 from tuner.model.heads import Head
 from tuner.model.own_model import WITH_CODE
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 
 def training_model(model: keras.Model, head: Head) -> tuple[TrainingModel, Head]:

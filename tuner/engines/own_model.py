@@ -29,7 +29,8 @@ from tuner.model.heads import Head
 from tuner.model.own_model import TRAINING, OwnModel, ReadParams
 from tuner.seeds import derive
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 MOST_SHOWN = 400
 """Characters of another library's message that ours repeats."""

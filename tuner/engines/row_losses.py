@@ -13,7 +13,9 @@ from tuner.model.heads import Head
 from tuner.model.losses import LossPlan
 from tuner.tasks import Task
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
+
 ops = keras.ops
 
 Tensor = Any

@@ -162,7 +162,7 @@ def load_torch() -> ModuleType:
     torch.backends.cudnn.allow_tf32 = False
     device = "cuda" if _has_gpu() and torch.cuda.is_available() else "cpu"
     os.environ.setdefault("KERAS_TORCH_DEVICE", device)
-    return torch
+    return torch  # type: ignore[no-any-return]
 
 
 @cache
@@ -187,7 +187,7 @@ def load_jax() -> ModuleType:
     except ImportError as error:
         raise not_installed("jax") from error
     jax.config.update("jax_default_matmul_precision", "highest")
-    return jax
+    return jax  # type: ignore[no-any-return]
 
 
 def not_installed(backend: str) -> TunerError:

@@ -13,7 +13,9 @@ from tuner.engines.runtime import load_keras, load_torch
 from tuner.errors import TunerError
 from tuner.model.heads import Head
 
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
+
 torch = load_torch()
 
 _NORMS = ("BatchNorm1d", "LazyBatchNorm1d", "SyncBatchNorm")

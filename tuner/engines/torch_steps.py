@@ -12,7 +12,8 @@ from tuner.engines.runtime import load_keras, load_torch
 from tuner.seeds import derive
 
 torch = load_torch()
-keras = load_keras()
+load_keras()
+import keras  # noqa: E402  (after the settings above)
 
 
 class TorchSteps:
