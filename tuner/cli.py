@@ -257,15 +257,10 @@ def predict(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write there (.csv[.gz], .tsv[.gz], .parquet, .feather)."
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="Write there: .csv[.gz], .parquet, ..."),
     ] = None,
     imports: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--import", metavar="MODULE", help="A module of yours that the model needs, such as my_models."
-        ),
+        list[str] | None, typer.Option("--import", metavar="MODULE", help="A module of yours that it needs.")
     ] = None,
 ) -> None:
     """Predict rows with a model folder: classes and probabilities, or values; as CSV on standard output."""

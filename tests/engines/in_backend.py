@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tests.contracts.test_engines import CASES, assert_equal_to_the_bit, train, trained
-from tests.engines.made import made_folds
+from tests.engines.made import HEADS, N_INPUTS, made_folds
 from tuner.engines.runtime import load_keras, use_backend
+from tuner.export.keras_files import read_network, save_network
 from tuner.model.augment import Augment
 from tuner.model.network import embed, plan_network
 
@@ -56,6 +57,16 @@ def test_rows_are_mixed_within_their_batch_and_differ_from_step_to_step():
     np.testing.assert_allclose(first[:, 1], share * rows[:, 1] + (1 - share) * others[:, 1], rtol=1e-4)
     assert np.array_equal(first[:, 2], np.where(share >= 0.5, rows[:, 2], others[:, 2]))
     assert not np.array_equal(first, second)
+
+
+def test_a_trained_network_is_a_keras_file_that_numpy_computes(tmp_path):
+    name = next(iter(REFERENCE))
+    case, last = CASES[name], trained(ENGINE, name)[-1]
+    network, head, path = plan_network(case.params), HEADS[case.task], tmp_path / "model.keras"
+    assert save_network(network, head, N_INPUTS, last.weights[0], path) == path
+    rows = made_folds(case.task, case.lengths)[0].score.inputs
+    outputs = read_network(path, N_INPUTS, head).outputs(rows)
+    np.testing.assert_allclose(outputs, last.epoch.scored[: len(rows)], rtol=1e-4, atol=1e-6)
 
 
 def test_tensorflow_is_never_loaded():

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -20,8 +21,10 @@ from tuner.engines.base import Epoch, row_order
 from tuner.engines.choice import make_engine
 from tuner.engines.runtime import use_backend
 from tuner.errors import TunerError
-from tuner.executors.local import LocalWorkers
+from tuner.executors.choice import alone
 from tuner.export.folder import load_model
+from tuner.export.manifest import StudyPart
+from tuner.export.predict import predict_file
 from tuner.final import FinalPlan, train_final
 from tuner.hooks import Hook
 from tuner.model.losses import AUTO_LOSS
@@ -171,7 +174,7 @@ def test_a_module_that_does_not_fit_is_refused(own, function, found):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
-    """A study of modules, a trial of it, and the folder of a final model."""
+    """A study of modules, with a trial of it, the result, and the folder of a final model."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "studies").mkdir()
     (folder / "studies" / "torch_models_of_a_study.py").write_text(MODULE)
@@ -194,12 +197,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
     model.mkdir()
     for name, content in trained.files.items():
         (model / name).write_bytes(content)
-    return task, (result, trained), model
+    return study, (task, result), model
 
 
-def made_study_part() -> Any:
-    from tuner.export.manifest import StudyPart
-
+def made_study_part() -> StudyPart:
     return StudyPart(
         name="small", data="table", data_sha256="0", objective="accuracy", direction="maximize", seed=7,
         trials=1, rows=58, cross_validated={},
@@ -207,9 +208,9 @@ def made_study_part() -> Any:
 
 
 def test_a_worker_gives_the_bits_of_this_process(finished):
-    task, (result, _), _ = finished
-    with closing(LocalWorkers(task.problem.engine)) as workers:
-        there = workers.submit(task).result()
+    study, (task, result), _ = finished
+    with closing(alone(study.config)) as worker:
+        there = worker.submit(task).result()
     assert there.message is None
     assert np.array_equal(result.oof, there.oof, equal_nan=True)
     assert all(np.array_equal(values, there.curves[name]) for name, values in result.curves.items())
@@ -225,9 +226,9 @@ def test_a_module_is_saved_as_arrays_under_its_own_names(finished):
 
 
 def test_the_model_folder_gives_what_the_module_gives(finished):
-    task, _, folder = finished
+    study, _, folder = finished
     model = load_model(folder)
-    features = task.problem.dataset.features
+    features = study.dataset.features
     rows = model.branches[0].preprocessor.transform(features)
     module = copy.deepcopy(model.branches[0].network.module)
     with torch.no_grad():
@@ -237,9 +238,21 @@ def test_the_model_folder_gives_what_the_module_gives(finished):
         model.keras_models()
 
 
-def test_a_folder_imports_nothing_and_a_damaged_file_is_refused(finished, tmp_path, monkeypatch):
-    import sys
+def test_a_file_of_rows_is_predicted_once_the_module_is_imported_from_the_working_directory(
+    finished, monkeypatch
+):
+    study, _, folder = finished
+    table = study.config.folder.parent / "table.csv"
+    monkeypatch.chdir(study.config.folder)
+    monkeypatch.delitem(sys.modules, "torch_models_of_a_study")
+    predicted = predict_file(folder, table, None, ["torch_models_of_a_study"]).table
+    probabilities = [name for name in predicted if name.startswith("probability")]
+    np.testing.assert_allclose(predicted[probabilities], load_model(folder).outputs(study.dataset.features))
+    with pytest.raises(TunerError, match="there is no module 'torch_modles'"):
+        predict_file(folder, table, None, ["torch_modles"])
 
+
+def test_a_folder_imports_nothing_and_a_damaged_file_is_refused(finished, tmp_path, monkeypatch):
     _, _, folder = finished
     content = (folder / "model.npz").read_bytes()
     for name in ("manifest.json", "preprocess.json"):

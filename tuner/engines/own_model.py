@@ -13,7 +13,7 @@ With torch it may also return a ``torch.nn.Module`` (``torch_module``).
 import random
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +23,7 @@ import numpy as np
 
 from tuner.engines.keras_model import TrainingModel, value_of
 from tuner.engines.own_keras import check_model, model_variables, training_model
-from tuner.engines.runtime import load_keras, without
+from tuner.engines.runtime import load_keras, without_tensorflow
 from tuner.errors import TunerError, nearest
 from tuner.model.heads import Head
 from tuner.model.own_model import TRAINING, OwnModel, ReadParams
@@ -174,8 +174,8 @@ def _seeded(seed: int) -> Iterator[None]:
     """Seed all that Keras draws seeds and weights from; Python's and NumPy's own generators go on as they were."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with nullcontext() if keras.config.backend() == "tensorflow" else without("tensorflow"):
-            keras.utils.set_random_seed(seed)  # seeds TensorFlow as well, and would load it for that
+        with without_tensorflow():  # which is seeded as well
+            keras.utils.set_random_seed(seed)
         yield
     finally:
         random.setstate(python)

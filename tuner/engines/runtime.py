@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -103,6 +103,13 @@ def _native_messages_held_back() -> Iterator[None]:
             os.close(saved)
 
 
+@contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keep Keras, where it computes with another backend, from importing TensorFlow to see whether it is there."""
+    with nullcontext() if loaded_backend() == "tensorflow" else without("tensorflow"):
+        yield
+
+
 def missing_gpu() -> str | None:
     """Return, in a sentence, that this process was given a GPU which its backend cannot use; None where all is well."""
     if not _has_gpu() or _SEES_GPU[_wanted]():
@@ -181,6 +188,7 @@ def load_jax() -> ModuleType:
         "--xla_cpu_multi_thread_eigen=false --xla_gpu_deterministic_ops=true intra_op_parallelism_threads=1"
     )
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    os.environ["NPROC"] = "1"  # threads of XLA on a CPU
     os.environ["JAX_PLATFORMS"] = "cuda" if _has_gpu() else "cpu"
     try:
         import jax

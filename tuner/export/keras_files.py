@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tuner.engines.runtime import without_tensorflow
 from tuner.errors import TunerError
 from tuner.export.entrance import read_entrance
 from tuner.export.keras_layers import LayerReader
@@ -90,7 +91,7 @@ def save_network(
     if network.own is not None and not hasattr(model, "save"):
         save_module(model.module, path.with_suffix(ENDING))
         return path.with_suffix(ENDING)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), without_tensorflow():
         # TensorFlow 2.21 does not know NumPy 2's way to ask for a copy, and makes one.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         model.save(path)
@@ -109,7 +110,8 @@ def open_keras(path: Path) -> Any:
         load_keras()
     import keras
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    with without_tensorflow():
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def read_network(path: Path, n_inputs: int, head: Head, tables: Sequence[int] = ()) -> PlainNetwork:
