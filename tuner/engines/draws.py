@@ -81,8 +81,7 @@ def _philox(counter: list[np.ndarray], key: tuple[int, int]) -> np.ndarray:
 def _as_floats(words: np.ndarray) -> np.ndarray:
     """Return float32 numbers in [0, 1) of the lowest 23 bits of uint32 numbers."""
     mantissa = (words & np.uint32(0x7FFFFF)) | np.uint32(127 << 23)
-    floats: np.ndarray = mantissa.view(np.float32) - np.float32(1)
-    return floats
+    return mantissa.view(np.float32) - np.float32(1)
 
 
 def _box_muller(words: np.ndarray) -> np.ndarray:
@@ -90,4 +89,5 @@ def _box_muller(words: np.ndarray) -> np.ndarray:
     chances = _as_floats(words).reshape(-1, 2)
     radius = np.sqrt(np.float32(-2) * np.log(np.maximum(chances[:, 0], np.float32(1e-7))))
     angle = np.float32(2 * np.pi) * chances[:, 1]
-    return (np.stack([np.sin(angle), np.cos(angle)], axis=1) * radius[:, None]).reshape(-1)
+    drawn: np.ndarray = np.stack([np.sin(angle), np.cos(angle)], axis=1) * radius[:, None]
+    return drawn.reshape(-1)

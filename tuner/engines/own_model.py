@@ -149,18 +149,18 @@ def build_own(own: OwnModel, head: Head, n_inputs: int, *, seed: int) -> Built:
     if given is not None:
         from tuner.engines.torch_module import checked_network
 
-        return Built(checked_network(own.hook.name, model, given, head, n_inputs), params)
+        return Built(checked_network(own.hook.name, model, given[0], head, n_inputs), params)
     check_model(own.hook, model, n_inputs, head)
     return Built(model, params)
 
 
-def _given_by_module(model: Any, n_inputs: int) -> Any:
-    """Return what a module of torch's gives for some rows; None for what is none, or can be none."""
+def _given_by_module(model: Any, n_inputs: int) -> tuple[Any] | None:
+    """Return what a module of torch's gives for some rows, alone in a tuple; None for what is no such module."""
     if keras.config.backend() != "torch":
         return None
     from tuner.engines.torch_module import first_outputs, is_module
 
-    return first_outputs(model, n_inputs) if is_module(model) else None
+    return (first_outputs(model, n_inputs),) if is_module(model) else None
 
 
 def count_own(own: OwnModel, head: Head, n_inputs: int) -> int:
