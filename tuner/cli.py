@@ -122,7 +122,7 @@ def run(
 
     from tuner.executors.choice import EXECUTORS
 
-    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    # Before the other imports: the worker loads Keras while they and the data are loaded here.
     crew = EXECUTORS[executor](config, workers)
 
     from tuner.run import run_study
@@ -201,7 +201,7 @@ def verify(
 
     from tuner.executors.choice import one_worker
 
-    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    # Before the other imports: the worker loads Keras while they and the data are loaded here.
     worker = one_worker(config)
 
     from tuner.verify import verify_trial
@@ -234,7 +234,7 @@ def export(
 
     from tuner.executors.choice import one_worker
 
-    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    # Before the other imports: the worker loads Keras while they and the data are loaded here.
     worker = one_worker(config)
 
     from tuner.conclude.exported import export_study

@@ -1,6 +1,6 @@
 """Evaluates trials on the machines of a Ray cluster.
 
-On a node, a worker is what it is on the driver's machine: a process of ``tuner.worker`` that keeps TensorFlow loaded.
+On a node, a worker is what it is on the driver's machine: a process of ``tuner.worker`` that keeps Keras loaded.
 A Ray actor beside it, the ``Station``, starts it, hands it orders and watches what they take. So the limits of a trial,
 its crashes and its bits are those of a local worker, and what takes the actor away (a lost node, ``ray stop``) is no
 doing of the trial. A process ends with its station, and a station with the driver.
