@@ -113,10 +113,13 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
         ["s.yaml:7: ", "'layer_size' is not a parameter", "layers"],
     ),
     "not YAML": ("test: 0", "test: [0", ["s.yaml:"]),
-    "later work": (
-        "test: 0",
-        "test: 0\ntraining: {backend: torch}",
-        ["s.yaml:6: training.backend: 'torch' is not available in this version", "it has: tensorflow"],
+    "a backend that Keras does not have": (
+        "training: {epochs: 3}",
+        "training: {epochs: 3, backend: pytorch}",
+        [
+            "s.yaml:12: training.backend: 'pytorch' is not a backend; one of: tensorflow, torch, jax",
+            "did you mean 'torch'",
+        ],
     ),
     "bounds that no network keeps": (
         "test: 0",

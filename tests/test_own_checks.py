@@ -278,8 +278,8 @@ def test_a_model_of_ones_own_needs_a_space_of_its_own(tmp_path):
 
 def test_the_document_shows_a_study_that_trains(tmp_path):
     text = (ROOT / "docs/own-model.md").read_text(encoding="utf-8")
-    (module,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (study_file,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    module, _of_torch = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    study_file, _for_torch = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "model_of_the_document.py").write_text(module)
     path = tmp_path / "study.yaml"
     path.write_text(study_file.replace("my_models:", "model_of_the_document:"))

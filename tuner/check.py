@@ -73,7 +73,7 @@ def check_study(config: StudyConfig) -> CheckReport:
     if is_tracked(config):
         check_reachable(tracking_place(config)[0], experiment_name(config))
     if study.problem.build is not None:
-        make_engine(study.problem.engine)  # so that no other process need load TensorFlow as well
+        make_engine(study.problem.engine)  # so that no other process need load Keras as well
     check_model_runs(study)
     check_loss_runs(study)
     notes = check_bounds(study)

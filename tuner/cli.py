@@ -127,7 +127,7 @@ def run(
 
     from tuner.executors.choice import EXECUTORS
 
-    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    # Before the other imports: the worker loads Keras while they and the data are loaded here.
     crew = EXECUTORS[executor](config, workers)
 
     from tuner.run import run_study
@@ -206,7 +206,7 @@ def verify(
 
     from tuner.executors.choice import one_worker
 
-    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    # Before the other imports: the worker loads Keras while they and the data are loaded here.
     worker = one_worker(config)
 
     from tuner.verify import verify_trial
@@ -239,7 +239,7 @@ def export(
 
     from tuner.executors.choice import one_worker
 
-    # Before the other imports: the worker loads TensorFlow while they and the data are loaded here.
+    # Before the other imports: the worker loads Keras while they and the data are loaded here.
     worker = one_worker(config)
 
     from tuner.conclude.exported import export_study
@@ -263,16 +263,17 @@ def predict(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write there (.csv[.gz], .tsv[.gz], .parquet, .feather)."
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="Write there: .csv[.gz], .parquet, ..."),
+    ] = None,
+    imports: Annotated[
+        list[str] | None, typer.Option("--import", metavar="MODULE", help="A module of yours that it needs.")
     ] = None,
 ) -> None:
     """Predict rows with a model folder: classes and probabilities, or values; as CSV on standard output."""
     from tuner.export.predict import predict_file
     from tuner.view.prediction import show_predicted
 
-    show_predicted(predict_file(model, data, output))
+    show_predicted(predict_file(model, data, output, imports or ()))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from tuner.data.columns import Column
-from tuner.engines.choice import make_engine
+from tuner.engines.choice import make_engine, packages_of
 from tuner.errors import TunerError
 from tuner.export.folder import load_model
 from tuner.export.keras_files import save_network
@@ -217,16 +217,17 @@ def _save(
     params = {member.trial: member.params for member in members}
     for number, network in enumerate(networks):
         suffix = "" if len(networks) == 1 else f"-{number:02d}"
+        architecture = network_of(problem, params[network.trial])
+        n_inputs = network.prepared.preprocessor.n_inputs
+        path = folder / f"model{suffix}.keras"
+        written = save_network(architecture, problem.head, n_inputs, network.weights, path)
         part = NetworkPart(
             trial=network.trial,
             weight=network.weight,
-            keras=f"model{suffix}.keras",
+            keras=written.name,
             preprocess=f"preprocess{suffix}.json",
         )
         parts.append(part)
-        architecture = network_of(problem, params[network.trial])
-        n_inputs = network.prepared.preprocessor.n_inputs
-        save_network(architecture, problem.head, n_inputs, network.weights, folder / part.keras)
         file = to_file(network.prepared.preprocessor, network.prepared.target_scaler)
         (folder / part.preprocess).write_text(file.model_dump_json(exclude_none=True), "utf-8")
     (folder / MANIFEST).write_bytes(manifest_bytes(_manifest(problem, plan, members, parts)))
@@ -257,7 +258,7 @@ def _manifest(
         study=plan.study,
         train_scores={},
         held_out=HeldOutPart(rows=0, looks=0, scores={}),
-        versions={name: version(name) for name in LIBRARIES},
+        versions={name: version(name) for name in (*LIBRARIES, *packages_of(problem.engine))},
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from tuner.config.study_file import StudyConfig
 from tuner.data.dataset import Dataset
 from tuner.data.fingerprint import Fingerprint, changed
+from tuner.engines.choice import packages_of
 from tuner.errors import TunerError
 from tuner.search.storage import Header
 from tuner.study import Study
@@ -37,7 +38,7 @@ def make_header(study: Study) -> Header:
         config=study.config.canonical(),
         data=dataset.fingerprint.to_dict(),
         splits=study.splits,
-        versions={name: version(name) for name in LIBRARIES},
+        versions={name: version(name) for name in (*LIBRARIES, *packages_of(study.problem.engine))},
         about={
             "study": study.config.name,
             "task": dataset.task.value,

@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tuner.errors import TunerError, nearest
@@ -32,13 +33,30 @@ def load_hook(name: str, folder: Path) -> Callable[..., Any]:
     module_name, _, function_name = name.partition(":")
     if not module_name or not function_name:
         raise TunerError(f"'{name}' is not of the form module:function")
+    module = import_users(module_name, folder)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise TunerError(f"module '{module_name}' ({module.__file__}) has no function '{function_name}'")
+    return function  # type: ignore[no-any-return]
+
+
+def import_users(module_name: str, folder: Path) -> ModuleType:
+    """Return a module of the user's.
+
+    Args:
+        module_name: looked for in ``folder`` first, then where Python looks.
+        folder: such as the study file's.
+
+    Raises:
+        TunerError: there is no such module, or it fails on import.
+    """
     place = str(folder.resolve())
     # The module may import Keras before an engine does.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.path.insert(0, place)
     try:
-        module = import_module(module_name)
+        return import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and module_name.split(".")[0] == error.name.split(".")[0]:
             raise TunerError(
@@ -51,10 +69,6 @@ def load_hook(name: str, folder: Path) -> Callable[..., Any]:
         ) from error
     finally:
         sys.path.remove(place)
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise TunerError(f"module '{module_name}' ({module.__file__}) has no function '{function_name}'")
-    return function  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

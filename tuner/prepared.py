@@ -12,6 +12,7 @@ from tuner.data.kept import Kept
 from tuner.data.preprocess import Preprocessor, PreprocessPlan, TargetScaler
 from tuner.data.target_scaling import fit_scaler
 from tuner.engines.base import FoldData, Rows
+from tuner.engines.choice import backend_of
 from tuner.export.costs import count_weights
 from tuner.model.cnn import as_image
 from tuner.model.network import MODELS, Network, embed, plan_own_network
@@ -64,7 +65,8 @@ def network_of(problem: Problem, params: Params) -> Network:
         tables = Preprocessor(problem.dataset.columns, plan_of(problem, params), problem.seed).tables
         return embed(replace(network, augment=augment, image=image), params, tables)
     columns = column_places(prepare_by(problem, _unbalanced(problem, params))[0].preprocessor)
-    own = OwnModel(problem.build, tuple(own_params(params).items()), columns)
+    backend = backend_of(problem.engine)
+    own = OwnModel(problem.build, tuple(own_params(params).items()), columns, backend)
     return replace(plan_own_network(own, params), augment=augment)
 
 

@@ -38,7 +38,7 @@ class Problem:
         metrics: their names; the first is the objective, or the first of several.
         epochs: the most epochs, where a trial's parameters do not say.
         early_stopping: when training ends before, or None.
-        engine: a name in ``ENGINES``.
+        engine: the name of an ``EngineChoice``.
         model: a name in ``MODELS``, or of a function of the user's.
         seed: the study's seed.
         build: the user's function that builds the networks; None where ``model`` is a name in ``MODELS``.

@@ -11,7 +11,7 @@ from tuner.conclude.members import choose_members
 from tuner.config.study_file import StudyConfig
 from tuner.constraints import check_bounds
 from tuner.driver import Driver
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.runtime import load_keras, use_backend
 from tuner.errors import TunerError
 from tuner.executors.choice import sole_worker
 from tuner.executors.executor import Executor
@@ -128,7 +128,7 @@ def run_study(
         origin: the file of another study, whose best configurations are tried after the default one and ``first``; it
             belongs to the study, so that one which goes on takes no other.
         executor: evaluates the trials, and is closed at the end; None for this process, or for one beside it where the
-            file bounds what a trial may take, since this one cannot be ended, or gives it a GPU.
+            file bounds what a trial may take, since this one cannot be ended, or as ``alone`` says.
 
     Raises:
         TunerError: the study cannot be run, or not be continued as it is; nothing was trained, and nothing
@@ -143,6 +143,10 @@ def run_study(
     with closing(executor or sole_worker(config)) as workers:
         study = open_study(config)
         check_loss_runs(study)
+        if study.problem.build is not None:
+            use_backend(
+                config.training.backend
+            )  # this process builds networks as well, to count their weights
         check_model_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (
@@ -217,7 +221,8 @@ def _served(study: Study, store: StudyStore, summary: StudySummary) -> ModelCard
         return None
     try:
         if study.problem.build is not None:
-            load_tensorflow()
+            use_backend(study.config.training.backend)
+            load_keras()
             study.problem.build.load()  # registers layers of the user's
         return served_model(folder, study.dataset)
     except TunerError:

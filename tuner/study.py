@@ -10,6 +10,7 @@ from tuner.data.folds import hold_out, make_folds, splits_sha256
 from tuner.data.preprocess import PreprocessPlan
 from tuner.data.sources import Source
 from tuner.data.target_scaling import target_problem
+from tuner.engines.runtime import loaded_backend, use_backend
 from tuner.engines.try_loss import try_loss
 from tuner.errors import StudyFileError, TunerError, nearest
 from tuner.model.asked_metrics import check_users_metric, find_metric, names_for
@@ -82,6 +83,8 @@ def open_study(config: StudyConfig) -> Study:
     Raises:
         TunerError: the data cannot be used, or something in the study file does not fit it.
     """
+    if loaded_backend() is None:
+        use_backend(config.training.backend)  # for functions of the user's whose file imports Keras
     dataset = load_table(config)
     check_images(config, dataset)
     loss, metrics, others = _loss_and_metrics(config, dataset)
@@ -136,7 +139,7 @@ def check_loss_runs(study: Study) -> None:
     if study.problem.loss.hook is None:
         return
     try:
-        try_loss(study.problem.loss, study.problem.head)
+        try_loss(study.problem.loss, study.problem.head, study.config.training.backend)
     except TunerError as error:
         raise study.config.problem("training.loss", str(error)) from None
 

@@ -12,8 +12,8 @@ import numpy as np
 from tuner.config.study_file import StudyConfig
 from tuner.driver import make_bars, make_task, told_of
 from tuner.errors import TunerError
+from tuner.executors.choice import alone
 from tuner.executors.executor import Executor
-from tuner.executors.in_process import InProcess
 from tuner.final import now
 from tuner.header import changes, data_changes, elsewhere, file_changes
 from tuner.model.goals import LATENCY, PARAMETERS, Goals
@@ -104,7 +104,7 @@ def verify_trial(
         TunerError: there is no such trial, it has not ended, or it left nothing to compare.
     """
     with (
-        closing(executor or InProcess(config.engine.name)) as worker,
+        closing(executor or alone(config)) as worker,
         closing(StudyStore(config.runs_folder, config.name, config.database)) as store,
     ):
         check_begun(config, store)

@@ -1,4 +1,4 @@
-"""A worker: a process that keeps TensorFlow loaded, evaluates one trial after the other, and trains final models.
+"""A worker: a process that keeps Keras loaded, evaluates one trial after the other, and trains final models.
 
 It is started as ``python -m tuner.worker CONNECTION LIFELINE ENGINE`` with two inherited file descriptors. It knows
 neither the study nor its records: a task comes in over the connection, a result goes back, and before it a glimpse now
@@ -11,8 +11,6 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -61,10 +59,10 @@ def serve(connection: Connection, engine: str) -> None:
 
     Args:
         connection: brings a ``Problem``, then orders and final plans for it; perhaps another problem later.
-        engine: a name in ``ENGINES``.
+        engine: the name of an ``EngineChoice``.
     """
     from tuner.engines.choice import make_engine
-    from tuner.engines.runtime import missing_gpu
+    from tuner.engines.runtime import missing_gpu, without
     from tuner.problem import Problem
     from tuner.rehearsals import Rehearsals
     from tuner.trial import TrialTask, evaluate
@@ -72,8 +70,12 @@ def serve(connection: Connection, engine: str) -> None:
     # This module runs as a program, whose classes are not those of the module that the driver imports.
     from tuner.worker import Order
 
-    with _without_matplotlib():
-        make_engine(engine)
+    try:
+        with without("matplotlib"):  # takes half a second, and draws nothing here
+            make_engine(engine)
+    except TunerError as error:
+        connection.send(str(error))
+        return
     if (obstacle := missing_gpu()) is not None:
         connection.send(obstacle)
         return
@@ -95,19 +97,6 @@ def serve(connection: Connection, engine: str) -> None:
             connection.send(evaluate(task, glimpse=connection.send))
         else:
             connection.send(_finish(problem, message))
-
-
-@contextmanager
-def _without_matplotlib() -> Iterator[None]:
-    """Keep Keras from importing Matplotlib, which takes half a second and draws nothing here."""
-    if "matplotlib" in sys.modules:
-        yield
-        return
-    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Python's sign for what cannot be imported
-    try:
-        yield
-    finally:
-        del sys.modules["matplotlib"]
 
 
 def _finish(problem: Problem, plan: FinalPlan) -> Trained | TunerError:

@@ -1,6 +1,7 @@
-"""What a later version brings is refused, never ignored; all problems are told at once, each at its place."""
+"""What does not fit is refused, never ignored; all problems are told at once, each at its place."""
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -37,27 +38,6 @@ def test_a_sampler_of_one_objective_is_refused_with_several(tmp_path):
     assert any(line.startswith(words) for line in found)
 
 
-# What later work brings is refused, never ignored.
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        *(
-            (key, name, "is not available in this version; it has: ")
-            for key, names in NAMES.items()
-            for name in names.later
-        ),
-    ],
-)
-def test_what_a_later_version_brings_is_refused(tmp_path, key, value, sentence):
-    section, _, name = key.rpartition(".")
-    line = f"{section}: {{{name}: {value}}}\n" if section else f"{name}: {value}\n"
-    [found] = problems_of(tmp_path, SMALL + line)
-    assert found.startswith(f"study.yaml:3: {key}: ")
-    assert sentence in found
-
-
 def test_the_names_a_study_file_takes_are_those_that_work():
     assert set(NAMES["search.sampler"].now) == set(SAMPLERS)
     assert set(NAMES["training.engine"].now) == {"auto", *ENGINES}
@@ -90,6 +70,34 @@ def test_a_sampler_whose_package_is_missing_is_refused_with_the_name_of_its_extr
         f"study.yaml:3: search.sampler: '{sampler}' needs the package {package}, which is not installed; "
         f"type: pip install 'tuner[{sampler}]'"
     )
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_a_backend_that_is_missing_is_refused_with_the_name_of_its_extra(tmp_path, monkeypatch, backend):
+    monkeypatch.setitem(sys.modules, backend, None)  # Python's sign for what cannot be imported
+    [found] = problems_of(tmp_path, SEARCHED + f"training: {{backend: {backend}}}\n")
+    assert found == (
+        f"study.yaml:3: training.backend: '{backend}' needs the package {backend}, which is not installed; type: "
+        f"pip install 'tuner[{backend}]'"
+    )
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_what_another_backend_cannot_do_is_refused(tmp_path):
+    text = """\
+        data: {sklearn: digits}
+        preprocess: {augment: {flip: horizontal, noise: 0.1}}
+        search_space: {blocks: 1, preprocess.augment.rotate: {type: float, low: 0.0, high: 9.0}}
+        training: {model: cnn, backend: torch, engine: stacked}
+        """
+    assert problems_of(tmp_path, dedent(text)) == [
+        "study.yaml:2: preprocess.augment.flip: 'flip' varies images, which torch does not do here; leave it out, or "
+        "write backend: tensorflow",
+        "study.yaml:3: search_space.preprocess.augment.rotate: preprocess.augment.rotate: 'rotate' varies images, "
+        "which torch does not do here; leave it out, or write backend: tensorflow",
+        "study.yaml:4: training.engine: stacked is a program of TensorFlow, and the backend is torch; use auto or "
+        "keras",
+    ]
 
 
 # Several problems

@@ -13,7 +13,8 @@ from tests.engines.made import HEADS, N_INPUTS, made_folds
 from tuner.engines.base import row_order
 from tuner.engines.keras_engine import KerasEngine
 from tuner.engines.keras_model import build_optimizer
-from tuner.engines.own_model import build_own, check_outputs, count_own
+from tuner.engines.own_keras import check_outputs
+from tuner.engines.own_model import build_own, count_own
 from tuner.errors import TunerError
 from tuner.hooks import Hook
 from tuner.model.losses import AUTO_LOSS, LOSSES

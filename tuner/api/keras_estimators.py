@@ -4,8 +4,9 @@ SciKeras 0.13 says of itself neither that it classifies nor that it needs a targ
 folds are not stratified, and ``scoring="roc_auc"`` gives NaN without an error. Scores of a study never come from here.
 """
 
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.runtime import load_tensorflow, use_backend
 
+use_backend("tensorflow")
 # Before SciKeras loads it, with settings under which results do not repeat. Where kernels are deterministic,
 # TensorFlow wants a seed for the networks of an estimator without ``random_state``; no study reads it.
 load_tensorflow().random.set_seed(0)

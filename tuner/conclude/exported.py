@@ -15,8 +15,8 @@ from tuner.conclude.final_model import (
 from tuner.conclude.members import choose_final_thresholds, member_of, plan_final, results_of
 from tuner.config.study_file import StudyConfig
 from tuner.errors import TunerError
+from tuner.executors.choice import alone
 from tuner.executors.executor import Executor
-from tuner.executors.in_process import InProcess
 from tuner.export.final_record import find_final
 from tuner.export.folder import check_replaceable, write_folder
 from tuner.header import check_unchanged
@@ -77,7 +77,7 @@ def export_study(
     if folder is not None:
         check_replaceable(folder)
     records = StudyStore(config.runs_folder, config.name, config.database)
-    with closing(executor or InProcess(config.engine.name)) as workers, closing(records) as store:
+    with closing(executor or alone(config)) as workers, closing(records) as store:
         check_begun(config, store)
         if trial is not None:
             return _export_trial(config, store, workers, _complete_trial(config, store, trial), folder)

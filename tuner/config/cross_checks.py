@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tuner.config.backend_checks import augment_problems, augment_space_problems, backend_problems
 from tuner.config.image_checks import image_problems, image_space_problems, picture_problems
 from tuner.config.names import EXTRAS, NAMES, ONE_OBJECTIVE
 from tuner.config.preprocess_checks import SEARCHABLE, searched_problem
@@ -15,7 +16,6 @@ from tuner.config.sentences import Problem
 from tuner.data.choices import balance_problem
 from tuner.data.picture_files import is_picture_folder
 from tuner.data.sources import FILES, SOURCES, file_ending
-from tuner.engines.choice import choose_engine
 from tuner.errors import TunerError, nearest
 from tuner.hooks import find_source
 from tuner.model.asked_metrics import FAMILIES, find_metric, names_for
@@ -49,14 +49,12 @@ def section_problems(study: StudySections, folder: Path, bad: Set[KeyPath]) -> I
     yield from _column_problems(study.data)
     yield from _task_problems(study)
     yield from image_problems(study)
+    yield from augment_problems(study)
     if study.cv.repeats > 1 and not study.cv.shuffle:
         yield ("cv", "repeats"), "without shuffling every repeat has the same folds; write 1, or shuffle"
     if study.cv.repeats > 1 and study.data.time is not None:
         yield ("cv", "repeats"), "in time order every repeat has the same folds; write 1, or drop data.time"
-    try:
-        choose_engine(study.training.engine, study.training.model)
-    except ValueError as error:
-        yield ("training", "engine"), str(error)
+    yield from backend_problems(study.training)
     if is_own(study.training.model):
         try:
             find_source(study.training.model, folder)
@@ -220,6 +218,7 @@ def space_problems(study: StudySections, space: SearchSpace, given: Mapping[str,
     yield from _plateau_problems(study, space)
     yield from _clip_problems(space)
     yield from image_space_problems(study, space)
+    yield from augment_space_problems(study, space)
     training = given.get("training")
     if "epochs" in space.params and isinstance(training, dict) and "epochs" in training:
         yield ("training", "epochs"), "the search space has epochs too; give it in one place"

@@ -1,7 +1,4 @@
-"""Which names a study file's keys take: those of this version, and those that a later version brings.
-
-A name of a later version is refused with a sentence, never ignored; once it works, it moves to the others.
-"""
+"""Which names a study file's keys take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +13,7 @@ from tuner.data.choices import (
     SCALERS,
 )
 from tuner.data.sources import SKLEARN
-from tuner.engines.choice import ENGINES
+from tuner.engines.choice import BACKENDS, ENGINES
 from tuner.errors import nearest, shown
 from tuner.export.kinds import EXPORTS
 from tuner.model.asked_metrics import FAMILIES
@@ -38,14 +35,12 @@ class Names:
 
     Attributes:
         what: the noun for one of them.
-        now: the names of this version.
-        later: names that this version does not have yet.
+        now: the names.
         aliases: what other tools call them, for a hint.
     """
 
     what: str
     now: tuple[str, ...]
-    later: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def problem(self, value: object) -> str | None:
@@ -53,8 +48,6 @@ class Names:
         if isinstance(value, str) and value in self.now:
             return None
         known = ", ".join(self.now)
-        if value in self.later or (HOOK in self.later and isinstance(value, str) and ":" in value):
-            return f"{shown(value)} is not available in this version; it has: {known}"
         alias = self.aliases.get(str(value))
         hint = f"; did you mean '{alias}'?" if alias in self.now else nearest(value, self.now)
         return f"{shown(value)} is not {self.what}; one of: {known}{hint}"
@@ -74,7 +67,7 @@ NAMES: Mapping[str, Names] = MappingProxyType(
         "training.loss": Names("a loss", ("auto", *LOSSES, *BY_TASK), aliases=LOSS_ALIASES),
         "training.output": Names("an output", (AUTO_OUTPUT, *OUTPUTS)),
         "training.engine": Names("an engine", ("auto", *ENGINES)),
-        "training.backend": Names("a backend", ("tensorflow",), ("torch", "jax")),
+        "training.backend": Names("a backend", BACKENDS, aliases={"pytorch": "torch", "tf": "tensorflow"}),
         "training.model": Names("a model", tuple(MODELS)),
         "training.early_stopping.scope": Names("a scope", ("mean", "fold")),
         "training.early_stopping.rows": Names("a choice of rows", ("fold", "inner")),

@@ -126,12 +126,12 @@ class TrainingSection(Section):
     early_stopping: Annotated[EarlyStoppingSection | None, check.OrNone()] = EarlyStoppingSection()
     """When training ends before, or none."""
     engine: Annotated[str, named("training.engine")] = "auto"
-    """What trains the networks of a trial's folds."""
+    """What trains the networks of a trial's folds: stacked (all of them as one TensorFlow program), or keras."""
     backend: Annotated[str, named("training.backend")] = "tensorflow"
-    """What Keras computes with."""
+    """What Keras computes with: tensorflow, torch (pip install 'tuner[torch]') or jax ('tuner[jax]')."""
     model: Annotated[str, asked.MODEL] = "mlp"
     """The family of networks: mlp (a multi-layer perceptron), or cnn (a convolutional network, for images); or a
-    function of yours, module:function, that returns a Keras model."""
+    function of yours, module:function, that returns a Keras model, or with backend: torch a torch.nn.Module."""
 
 
 class SearchSection(Section):

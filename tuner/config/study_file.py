@@ -88,7 +88,7 @@ class StudyConfig(StudySections):
     @property
     def engine(self) -> EngineChoice:
         """What trains the networks, and why."""
-        return choose_engine(self.training.engine, self.training.model)
+        return choose_engine(self.training.engine, self.training.model, self.training.backend)
 
     @property
     def space(self) -> SearchSpace:

@@ -1,10 +1,10 @@
 """The blocks of a convolutional network as ordinary Keras layers."""
 
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.runtime import load_keras
 from tuner.model.cnn import POOLED, Block, Image, pools
 from tuner.model.mlp_parameters import BEFORE
 
-load_tensorflow()
+load_keras()
 import keras  # noqa: E402  (after the settings above)
 
 

@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from tuner.engines.arrays import as_array
 from tuner.engines.base import embedding_seed, weight_seed
 from tuner.engines.cnn_model import block_stages
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.drawn_weights import drawn_kernel, drawn_table
+from tuner.engines.runtime import load_keras
 from tuner.model.cnn import entering
 from tuner.model.embeddings import Embedding
 from tuner.model.heads import Head
 from tuner.model.initializers import INITIALIZERS
 from tuner.model.mlp_parameters import BEFORE
-from tuner.model.network import WEIGHTS, Network, kernels
+from tuner.model.network import WEIGHTS, Kernel, Network, kernels
 from tuner.model.optimizers import OPTIMIZERS, OptimizerPlan
 
-load_tensorflow()
+load_keras()
 import keras  # noqa: E402  (after the settings above)
 
 
@@ -34,6 +36,7 @@ class TrainingModel:
         variables: all that training changes in them: the weights as ``get_weights`` orders them, then the seeds of
             layers that draw.
         n_weights: how many of the variables are weights.
+        needs_two_rows: whether a batch of a single row is an error.
     """
 
     fit: keras.Model
@@ -41,6 +44,7 @@ class TrainingModel:
     dropouts: tuple[tuple[float, int, int], ...]
     variables: tuple[Any, ...]
     n_weights: int
+    needs_two_rows: bool = False
 
 
 def build_training_model(network: Network, head: Head, n_inputs: int) -> TrainingModel:
@@ -113,29 +117,46 @@ def build_optimizer(plan: OptimizerPlan) -> keras.optimizers.Optimizer:
     )
 
 
+def value_of(variable: Any) -> np.ndarray:
+    """Return a copy of a variable's value."""
+    return np.array(as_array(variable.value))
+
+
 def initial_weights(network: Network, head: Head, n_inputs: int, *, seed: int, fold: int) -> list[np.ndarray]:
     """Return one fold's weights before training, as ``get_weights`` of the Keras model orders them.
 
-    Kernels come from Keras' own initialiser under a seed of the fold and the layer, tables under one of fold and
-    column; the rest starts as Keras starts it: biases, shifts and moving means at 0, scales and moving variances at 1.
+    Kernels are what Keras' own initialiser draws with TensorFlow under a seed of the fold and the layer, tables under
+    one of fold and column (``drawn_weights``); the rest starts as Keras starts it: biases, shifts and moving means at
+    0, scales and moving variances at 1.
     """
     weights = [
         _initial_table(table, embedding_seed(seed, fold, column))
         for column, table in enumerate(network.embeddings)
     ]
     for number, kernel in enumerate(kernels(network, n_inputs, head)):
-        initializer = _initializer(kernel.initializer, seed=weight_seed(seed, fold, number))
-        weights.append(keras.ops.convert_to_numpy(initializer(kernel.shape, dtype="float32")))
+        weights.append(_initial_kernel(kernel, weight_seed(seed, fold, number)))
         others = [role for role in WEIGHTS[kernel.batch_norm] if role != "kernel"]
         units = kernel.shape[-1]
         weights.extend(np.full(units, role in ("scale", "variance"), np.float32) for role in others)
     return weights
 
 
+def _initial_kernel(kernel: Kernel, seed: int) -> np.ndarray:
+    if keras.config.backend() != "tensorflow":
+        return drawn_kernel(kernel.initializer, kernel.shape, seed)
+    drawn = _initializer(kernel.initializer, seed=seed)(kernel.shape, dtype="float32")
+    values: np.ndarray = keras.ops.convert_to_numpy(drawn)
+    return values
+
+
 def _initial_table(table: Embedding, seed: int) -> np.ndarray:
     """Return (n_codes, size) as ``keras.layers.Embedding`` starts, uniform in -0.05 .. 0.05, but zeros for code 0."""
-    drawn = keras.initializers.RandomUniform(seed=seed)((table.rows, table.size), dtype="float32")
-    values = np.array(keras.ops.convert_to_numpy(drawn))
+    shape = (table.rows, table.size)
+    if keras.config.backend() == "tensorflow":
+        drawn = keras.initializers.RandomUniform(seed=seed)(shape, dtype="float32")
+        values = np.array(keras.ops.convert_to_numpy(drawn))
+    else:
+        values = drawn_table(shape, seed)
     values[0] = 0.0
     return values
 

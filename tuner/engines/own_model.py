@@ -6,28 +6,30 @@ The function is written as in any Keras tutorial, ``build(params, inputs, head) 
         x = row = inputs.tensor()
         x = keras.layers.Dense(params["units"], activation="relu")(x)
         return keras.Model(row, keras.layers.Dense(head.units, activation=head.activation)(x))
+
+With torch it may also return a ``torch.nn.Module`` (``torch_module``).
 """
 
 import random
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tuner.engines.keras_model import TrainingModel
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.keras_model import TrainingModel, value_of
+from tuner.engines.own_keras import check_model, model_variables, training_model
+from tuner.engines.runtime import load_keras, without_tensorflow
 from tuner.errors import TunerError, nearest
-from tuner.hooks import Hook
 from tuner.model.heads import Head
-from tuner.model.own_model import TRAINING, WITH_CODE, OwnModel, ReadParams
+from tuner.model.own_model import TRAINING, OwnModel, ReadParams
 from tuner.seeds import derive
 
-tf = load_tensorflow()
+load_keras()
 import keras  # noqa: E402  (after the settings above)
 
 MOST_SHOWN = 400
@@ -65,11 +67,12 @@ class Built:
     """What the function returned, and what it read.
 
     Attributes:
-        model: as it was returned; its weights are drawn already.
+        model: a ``keras.Model`` as it was returned, or a ``torch_module.ModuleNetwork`` of what was; its weights are
+            drawn already.
         params: knows which parameters were read.
     """
 
-    model: keras.Model
+    model: Any
     params: ReadParams
 
 
@@ -101,33 +104,27 @@ def prepare_own(own: OwnModel, head: Head, n_inputs: int, *, n_folds: int, seed:
         build_own(own, head, n_inputs, seed=derive(seed, "fold", number, "own model")).model
         for number in range(n_folds)
     ]
-    starts = tuple([_value(variable) for variable in _variables(model)] for model in models)
+    starts = tuple(list(map(value_of, _variables(model))) for model in models)
     shapes = [[value.shape for value in start] for start in starts]
     if any(each != shapes[0] for each in shapes):
         raise TunerError(
             f"{own.hook.name} builds another network each time it is called; let its layers depend on params alone"
         )
-    model = models[0]
-    outputs = _joined(model.outputs)
-    if _ends_with_activation(model, head):
-        # A model computes with what its layers are when it is called: from here on this one gives logits.
-        for output in model.outputs:
-            output._keras_history.operation.activation = keras.activations.linear
-    elif head.activation in _TO_LOGITS:
-        outputs = _TO_LOGITS[head.activation](outputs)
-    else:
-        head = replace(head, activation="linear")
-    trained = keras.Model(model.inputs, outputs)
-    return OwnTraining(
-        TrainingModel(
-            fit=trained,
-            predict=trained,
-            dropouts=(),
-            variables=tuple(_variables(model)),
-            n_weights=len(model.weights),
-        ),
-        starts,
-        head,
+    if not isinstance(models[0], keras.Model):
+        return OwnTraining(_module_training(models[0]), starts, head)
+    model, end = training_model(models[0], head)
+    return OwnTraining(model, starts, end)
+
+
+def _module_training(network: Any) -> TrainingModel:
+    """Return a module of torch's as the engine trains it."""
+    return TrainingModel(
+        fit=network,
+        predict=network,
+        dropouts=(),
+        variables=network.variables,
+        n_weights=len(network.variables),
+        needs_two_rows=network.needs_two_rows,
     )
 
 
@@ -144,24 +141,32 @@ def build_own(own: OwnModel, head: Head, n_inputs: int, *, seed: int) -> Built:
             model = build(params, Inputs(n_inputs, own.columns), head)
             if isinstance(model, keras.Sequential) and not model.built:
                 model.build((None, n_inputs))
+            given = _given_by_module(model, n_inputs)
         except TunerError as error:
             raise TunerError(f"{own.hook.name}: {error}") from None
         except Exception as error:
             raise TunerError(_failure(own, build, params, error)) from error
-    _check_model(own.hook, model, n_inputs)
-    _check_units(own.hook, model, head)
+    if given is not None:
+        from tuner.engines.torch_module import checked_network
+
+        return Built(checked_network(own.hook.name, model, given[0], head, n_inputs), params)
+    check_model(own.hook, model, n_inputs, head)
     return Built(model, params)
+
+
+def _given_by_module(model: Any, n_inputs: int) -> tuple[Any] | None:
+    """Return what a module of torch's gives for some rows, alone in a tuple; None for what is no such module."""
+    if keras.config.backend() != "torch":
+        return None
+    from tuner.engines.torch_module import first_outputs, is_module
+
+    return (first_outputs(model, n_inputs),) if is_module(model) else None
 
 
 def count_own(own: OwnModel, head: Head, n_inputs: int) -> int:
     """Return how many trainable weights the function's model has."""
     model = build_own(own, head, n_inputs, seed=0).model
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_weights)
-
-
-def joined_outputs(model: keras.Model, inputs: Any) -> Any:
-    """Return the (n_rows, n_units) outputs of a model that may have several, side by side."""
-    return _joined(keras.tree.flatten(model(inputs, training=False)))
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
 @contextmanager
@@ -169,7 +174,8 @@ def _seeded(seed: int) -> Iterator[None]:
     """Seed all that Keras draws seeds and weights from; Python's and NumPy's own generators go on as they were."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        keras.utils.set_random_seed(seed)
+        with without_tensorflow():  # which is seeded as well
+            keras.utils.set_random_seed(seed)
         yield
     finally:
         random.setstate(python)
@@ -206,129 +212,5 @@ def shorten_message(error: Exception) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
-def _check_model(hook: Hook, model: Any, n_inputs: int) -> None:
-    """Refuse what is no functional or Sequential model with one input of all numbers of a row."""
-    if not isinstance(model, keras.Model):
-        found = "nothing; is a 'return' missing?" if model is None else type(model).__name__
-        raise TunerError(f"{hook.name} returns {found}; it should return a keras.Model")
-    if not type(model).__module__.startswith("keras."):
-        raise TunerError(
-            f"{hook.name} returns a {type(model).__name__}, a model with a class of its own, which cannot be saved "
-            "without its code; return keras.Model(inputs, outputs) or keras.Sequential"
-        )
-    try:
-        shapes = [tuple(each.shape) for each in model.inputs]
-    except (AttributeError, ValueError):
-        raise TunerError(
-            f"{hook.name} returns a Sequential model whose layers do not say what they make of a row of {n_inputs} "
-            "numbers; begin with inputs.tensor() and return keras.Model(row, outputs)"
-        ) from None
-    if len(shapes) != 1 or shapes[0] != (None, n_inputs):
-        found = " and ".join(map(str, shapes))
-        raise TunerError(
-            f"{hook.name} returns a model with {len(shapes)} input(s) of shape {found}; it should have one of shape "
-            f"(None, {n_inputs}): begin with inputs.tensor(), and split it by inputs.columns"
-        )
-    if not isinstance(model, keras.Sequential) and isinstance(model.output, dict):
-        raise TunerError(
-            f"{hook.name} returns a model with named outputs; return one output, or a list of them"
-        )
-
-
-def _check_units(hook: Hook, model: keras.Model, head: Head) -> None:
-    """Refuse outputs of another number than the head has units."""
-    shapes = [tuple(each.shape) for each in model.outputs]
-    if any(len(shape) != 2 for shape in shapes) or sum(shape[-1] or 0 for shape in shapes) != head.units:
-        raise TunerError(
-            f"{hook.name} returns a model with output(s) of shape {' and '.join(map(str, shapes))}; together they "
-            f"should be (None, {head.units}): end with keras.layers.Dense(head.units, activation=head.activation)"
-        )
-
-
-def check_layers(hook: Hook, model: keras.Model) -> None:
-    """Refuse layers that hold code, which a file would have to hold as well.
-
-    Raises:
-        TunerError: names the layer.
-    """
-    for layer in model._flatten_layers():
-        if type(layer).__name__ in WITH_CODE:
-            raise TunerError(
-                f"{hook.name} returns a model with a layer {type(layer).__name__} ('{layer.name}'), whose code cannot "
-                "be saved safely; write such a step with keras.ops, or as a layer class with "
-                "@keras.saving.register_keras_serializable()"
-            )
-
-
-def check_outputs(hook: Hook, model: keras.Model, head: Head, n_inputs: int) -> None:
-    """Refuse a model whose outputs cannot come from the head's activation, by those of a few random rows.
-
-    Raises:
-        TunerError: says how it should end.
-    """
-    rows = np.random.default_rng(0).normal(scale=3.0, size=(32, n_inputs)).astype(np.float32)
-    outputs = joined_outputs(model, tf.constant(rows)).numpy()
-    lowest, highest = _RANGES[head.activation]
-    inside = bool(((outputs >= lowest - 1e-4) & (outputs <= highest + 1e-4) | np.isnan(outputs)).all())
-    sums_up = head.activation != "softmax" or bool(np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3))
-    if not inside or not sums_up:
-        raise TunerError(
-            f"{hook.name} returns a model whose outputs are not those of '{head.activation}': end with "
-            "keras.layers.Dense(head.units, activation=head.activation)"
-        )
-
-
-_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "linear": (-np.inf, np.inf),
-        "sigmoid": (0.0, 1.0),
-        "softmax": (0.0, 1.0),
-        "tanh": (-1.0, 1.0),
-        "softplus": (0.0, np.inf),
-        "relu": (0.0, np.inf),
-    }
-)
-"""Activation of a head -> the least and the largest that it gives."""
-
-
-def _ends_with_activation(model: keras.Model, head: Head) -> bool:
-    """Return whether each output is made by a layer that ends with the head's activation, and makes nothing else."""
-    by_depth = keras.Model(model.inputs, model.outputs)._nodes_by_depth
-    nodes = [node for level in by_depth.values() for node in level]
-    wanted = keras.activations.get(head.activation)
-    for output in model.outputs:
-        layer = output._keras_history.operation
-        used = any(each is output for node in nodes for each in node.input_tensors)
-        calls = sum(node.operation is layer for node in nodes)
-        if used or calls != 1 or getattr(layer, "activation", None) is not wanted:
-            return False
-    return True
-
-
-def _joined(outputs: Sequence[Any]) -> Any:
-    return outputs[0] if len(outputs) == 1 else keras.ops.concatenate(list(outputs), axis=-1)
-
-
-def _logit(chance: Any) -> Any:
-    near = keras.ops.clip(chance, keras.backend.epsilon(), 1.0 - keras.backend.epsilon())
-    return keras.ops.log(near) - keras.ops.log(1.0 - near)
-
-
-def _log(chance: Any) -> Any:
-    return keras.ops.log(keras.ops.clip(chance, keras.backend.epsilon(), 1.0))
-
-
-_TO_LOGITS = MappingProxyType({"sigmoid": _logit, "softmax": _log})
-"""Activation -> from outputs to logits that it would give them for, clipped as Keras clips probabilities."""
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    """Return a model's weights, then what else its layers change in training: the seeds of those that draw."""
-    weights = list(model.weights)
-    known = {id(variable) for variable in weights}
-    return weights + [variable for variable in model.variables if id(variable) not in known]
-
-
-def _value(variable: Any) -> np.ndarray:
-    value: np.ndarray = variable.value.numpy()
-    return value
+def _variables(model: Any) -> Sequence[Any]:
+    return model_variables(model) if isinstance(model, keras.Model) else model.variables

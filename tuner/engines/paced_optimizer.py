@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from tuner.engines.keras_model import build_optimizer
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.runtime import load_keras
 from tuner.model.network import Network
 from tuner.model.optimizers import OptimizerPlan
 from tuner.model.schedules import Rates
 
-load_tensorflow()
+load_keras()
 import keras  # noqa: E402  (after the settings above)
 
 

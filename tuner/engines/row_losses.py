@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from tuner.engines.runtime import load_tensorflow
+from tuner.engines.runtime import load_keras
 from tuner.errors import TunerError
 from tuner.model.heads import Head
 from tuner.model.losses import LossPlan
 from tuner.tasks import Task
 
-tf = load_tensorflow()
+load_keras()
 import keras  # noqa: E402  (after the settings above)
+
+ops = keras.ops
 
 Tensor = Any
 
@@ -62,9 +64,9 @@ def check_loss_function(loss: LossPlan, head: Head) -> None:
         Task.MULTICLASS: classes,
         Task.MULTILABEL: random.integers(0, 2, shape),
     }[head.task]
-    logits = tf.constant(random.normal(size=shape).astype(np.float32))
+    logits = ops.convert_to_tensor(random.normal(size=shape).astype(np.float32))
     try:
-        losses = row_loss(loss, head)(tf.constant(head.encode(target)), logits)
+        losses = row_loss(loss, head)(ops.convert_to_tensor(head.encode(target)), logits)
         found = tuple(losses.shape)
     except TunerError:
         raise
@@ -87,9 +89,9 @@ def _as_read(
 
     def rows(target: Tensor, logits: Tensor) -> Tensor:
         if as_columns:
-            target = tf.one_hot(target, head.units)
+            target = ops.one_hot(target, head.units)
         losses = function(target, activation(logits))
-        return tf.cast(keras.ops.convert_to_tensor(losses), tf.float32)
+        return ops.cast(ops.convert_to_tensor(losses), "float32")
 
     return rows
 
@@ -97,12 +99,12 @@ def _as_read(
 def _quantile(target: Tensor, outputs: Tensor, quantile: float) -> Tensor:
     """Return the pinball loss (Koenker and Bassett 1978, section 2): its least mean is at the quantile."""
     error = target - outputs
-    return tf.reduce_mean(tf.maximum(quantile * error, (quantile - 1.0) * error), axis=-1)
+    return ops.mean(ops.maximum(quantile * error, (quantile - 1.0) * error), axis=-1)
 
 
 def _poisson(target: Tensor, logarithm: Tensor) -> Tensor:
     """Return the negative log-likelihood of counts without what the rate does not change: rate - count log(rate)."""
-    return tf.reduce_mean(tf.exp(logarithm) - target * logarithm, axis=-1)
+    return ops.mean(ops.exp(logarithm) - target * logarithm, axis=-1)
 
 
 def _binary_focal(
@@ -114,12 +116,12 @@ def _binary_focal(
 ) -> Tensor:
     """Return the focal loss (Lin et al. 2017, section 3); ``alpha`` weighs yes, 1 - alpha no."""
     target = target * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    chance = tf.sigmoid(logits)
+    chance = ops.sigmoid(logits)
     missed = target * (1.0 - chance) + (1.0 - target) * chance
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits) * missed**gamma
+    losses = ops.binary_crossentropy(target, logits, from_logits=True) * missed**gamma
     if alpha is not None:
         losses = losses * (target * alpha + (1.0 - target) * (1.0 - alpha))
-    return tf.reduce_mean(losses, axis=-1)
+    return ops.mean(losses, axis=-1)
 
 
 def _categorical_focal(
@@ -127,18 +129,18 @@ def _categorical_focal(
 ) -> Tensor:
     """Return the focal loss of several classes (Lin et al. 2017, section 3) times ``alpha``."""
     target = target * (1.0 - label_smoothing) + label_smoothing / logits.shape[-1]
-    log_chance = tf.nn.log_softmax(logits)
-    missed = 1.0 - tf.exp(log_chance)
-    return -alpha * tf.reduce_sum(target * missed**gamma * log_chance, axis=-1)
+    log_chance = ops.log_softmax(logits)
+    missed = 1.0 - ops.exp(log_chance)
+    return -alpha * ops.sum(target * missed**gamma * log_chance, axis=-1)
 
 
 def _kl_divergence(target: Tensor, logits: Tensor) -> Tensor:
     """Return the divergence of the predicted shares of classes from the true ones, from logits to stay finite."""
     if logits.shape[-1] == 1:
-        target = tf.concat([1.0 - target, target], axis=-1)
-        logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
-    known = tf.maximum(target, keras.backend.epsilon())
-    return tf.reduce_sum(target * (tf.math.log(known) - tf.nn.log_softmax(logits)), axis=-1)
+        target = ops.concatenate([1.0 - target, target], axis=-1)
+        logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
+    known = ops.maximum(target, keras.backend.epsilon())
+    return ops.sum(target * (ops.log(known) - ops.log_softmax(logits)), axis=-1)
 
 
 _OWN: Mapping[str, Callable[..., Tensor]] = MappingProxyType(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tuner.config.study_file import StudyConfig
+from tuner.engines.choice import TENSORFLOW
+from tuner.engines.runtime import loaded_backend
 from tuner.executors.devices import gpu_ids, room_on
 from tuner.executors.executor import Executor, Limits
 from tuner.executors.in_process import InProcess
@@ -58,17 +60,28 @@ def one_worker(config: StudyConfig) -> LocalWorkers:
     return LocalWorkers(config.engine.name, gpus=config.resources.gpus)
 
 
-def sole_worker(config: StudyConfig) -> Executor:
-    """Return an executor for one trial after the other: this process, or one beside it where this one is not enough.
+def alone(config: StudyConfig) -> Executor:
+    """Return what trains when nothing else is asked for: this process, or one beside it.
 
-    It cannot be ended where the study bounds what a trial may take, nor be given a GPU.
+    A process has one backend, and torch and JAX compute as they should only where nobody used them before: with them,
+    or where Keras is loaded with another one, a process of its own trains. So it does where a study asks for a GPU.
 
     Raises:
         TunerError: the study asks for a GPU, and there is none.
     """
-    if not _limits(config).any and not config.resources.gpus:
-        return InProcess(config.engine.name)
-    return local_workers(config, 1)
+    here = config.training.backend == TENSORFLOW and loaded_backend() in (None, TENSORFLOW)
+    return InProcess(config.engine.name) if here and not config.resources.gpus else one_worker(config)
+
+
+def sole_worker(config: StudyConfig) -> Executor:
+    """Return what trains one trial after the other: as ``alone``, or a worker that can be ended.
+
+    This process cannot be ended where the study bounds what a trial may take.
+
+    Raises:
+        TunerError: the study asks for a GPU, and there is none.
+    """
+    return local_workers(config, 1) if _limits(config).any else alone(config)
 
 
 def ray_workers(config: StudyConfig, workers: int | None) -> Executor:

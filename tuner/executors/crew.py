@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # scikit-learn and pandas, which a worker should not have to 
 
 
 class Crew:
-    """Evaluates trials by workers beside this process, which load TensorFlow while this one reads the study.
+    """Evaluates trials by workers beside this process, which load Keras while this one reads the study.
 
     The first workers start at once, others when enough is ahead. Twice as many trials as workers are in
     its hands, so that no worker waits while the driver records a result. A worker that ends by itself (a crash, or

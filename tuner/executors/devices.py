@@ -11,7 +11,20 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 NO_DEVICE = "-1"
 """Its value for none."""
 
-SHAPING = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "ONEDNN_", "DNNL_", "NPY_")
+SHAPING = (
+    "TF_",
+    "XLA_",
+    "OMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "BLIS_",
+    "ONEDNN_",
+    "DNNL_",
+    "NPY_",
+    "TORCH_",
+    "JAX_",
+)
 """How variables begin that may change with how many threads, and by which kernels, a worker computes."""
 
 

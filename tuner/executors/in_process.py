@@ -27,7 +27,7 @@ class InProcess:
         """Load the engine, so that no trial's time includes that.
 
         Args:
-            engine: a name in ``ENGINES``.
+            engine: the name of an ``EngineChoice``.
         """
         make_engine(engine)
         self._heard: Heard = unheard

@@ -26,7 +26,7 @@ class LocalWorkers(Crew):
         """Start the first workers; they are ready some seconds later.
 
         Args:
-            engine: a name in ``ENGINES``.
+            engine: the name of an ``EngineChoice``.
             workers: the most processes at a time, at least 1.
             limits: what a trial may take; a final model may take what it needs.
             gpus: the share of a GPU that each takes, 0 to 1; there must be one where it is not 0.

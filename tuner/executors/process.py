@@ -26,7 +26,7 @@ STEP = 0.1
 
 
 class WorkerProcess:
-    """A process that keeps TensorFlow loaded; it ends with the process that started it, however that ends."""
+    """A process that keeps Keras loaded; it ends with the process that started it, however that ends."""
 
     def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
         """Start the process; it has loaded the engine some seconds later.
@@ -34,7 +34,7 @@ class WorkerProcess:
         It gets a session of its own, so that Ctrl-C in the terminal reaches the driver alone.
 
         Args:
-            engine: a name in ``ENGINES``.
+            engine: the name of an ``EngineChoice``.
             environment: all variables that the process gets.
         """
         self.connection, theirs = Pipe()

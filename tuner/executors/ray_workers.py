@@ -1,6 +1,6 @@
 """Evaluates trials on the machines of a Ray cluster.
 
-On a node, a worker is what it is on the driver's machine: a process of ``tuner.worker`` that keeps TensorFlow loaded.
+On a node, a worker is what it is on the driver's machine: a process of ``tuner.worker`` that keeps Keras loaded.
 A Ray actor beside it, the ``Station``, starts it, hands it orders and watches what they take. So the limits of a trial,
 its crashes and its bits are those of a local worker, and what takes the actor away (a lost node, ``ray stop``) is no
 doing of the trial. A process ends with its station, and a station with the driver.
@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from tuner.engines.choice import packages_of
 from tuner.executors.attempt import Answered, Attempt, Crashed, Exceeded, Lost, Obstacle
 from tuner.executors.crew import Crew
 from tuner.executors.devices import NO_DEVICE, VISIBLE, shaped_as, shaping, worker_environment
@@ -56,7 +57,7 @@ class RayWorkers(Crew):
 
         Args:
             cluster: left when the executor is closed.
-            engine: a name in ``ENGINES``.
+            engine: the name of an ``EngineChoice``.
             workers: the most at a time, at least 1; those for which there is no room wait for it.
             limits: what a trial may take; a final model may take what it needs.
             cpus: cores that each takes of its node, at least 1.
@@ -66,7 +67,7 @@ class RayWorkers(Crew):
         station = cluster.ray.remote(Station).options(
             num_cpus=cpus, num_gpus=gpus, max_restarts=0, scheduling_strategy="SPREAD"
         )
-        begin = partial(station.remote, engine, shaping(os.environ), _versions(), gpus > 0)
+        begin = partial(station.remote, engine, shaping(os.environ), _versions(engine), gpus > 0)
         problems = PlacedProblems(cluster.ray)
         super().__init__([lambda: NodeWorker(cluster.ray, begin(), problems)] * workers, limits)
 
@@ -83,14 +84,14 @@ class Station:
         """Start the process.
 
         Args:
-            engine: a name in ``ENGINES``.
+            engine: the name of an ``EngineChoice``.
             like: ``shaping`` of the driver's environment.
             same: the driver's versions of what must be the same here.
             with_gpu: whether Ray gives this actor a GPU.
         """
         devices = os.environ.get(VISIBLE, NO_DEVICE) if with_gpu else NO_DEVICE
         environment = worker_environment(shaped_as(os.environ, like), devices)
-        self._others = _differences(same, _versions())
+        self._others = _differences(same, _versions(engine))
         self._process = None if self._others else WorkerProcess(engine, environment)
         self._problem = b""
 
@@ -226,10 +227,10 @@ class NodeWorker:
         return True
 
 
-def _versions() -> dict[str, str]:
-    """Return what of ``SAME`` is installed here."""
+def _versions(engine: str) -> dict[str, str]:
+    """Return what of ``SAME``, and of an engine's own packages, is installed here."""
     found = {}
-    for name in SAME:
+    for name in (*SAME, *packages_of(engine)):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -6,6 +6,7 @@ from html import escape
 
 from tuner.data.columns import Kind
 from tuner.export.manifest import IntervalPart, Manifest
+from tuner.export.module_file import ENDING
 from tuner.model.heads import DECIDED, EVEN
 from tuner.tasks import Task
 
@@ -136,9 +137,17 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield 'model = load_model("THIS_FOLDER")\nmodel.predict(pd.read_csv("rows.csv"))\n```\n'
     kind = " Classes are texts, as in `manifest.json`." if manifest.classes else ""
     yield (
-        f"A prediction is a table with a row for each row: {_outputs(manifest)}.{kind} The files `model*.keras` are "
-        "ordinary Keras files, `keras.saving.load_model` opens them; they read the inputs that `preprocess*.json` "
-        "describes.\n"
+        f"A prediction is a table with a row for each row: {_outputs(manifest)}.{kind} {_files(manifest)}; they read "
+        "the inputs that `preprocess*.json` describes.\n"
+    )
+
+
+def _files(manifest: Manifest) -> str:
+    if not any(part.keras.endswith(ENDING) for part in manifest.networks):
+        return "The files `model*.keras` are ordinary Keras files, `keras.saving.load_model` opens them"
+    return (
+        f"The files `model*{ENDING}` hold the arrays of a torch module that {plain(manifest.model)} builds: import its "
+        "file first, or name it to `tune predict` with `--import`"
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.export.own_file import KerasNetwork
+from tuner.engines.runtime import use_backend
+from tuner.export.own_file import OwnNetwork, own_network
 from tuner.export.plain_images import POOLING, AsImages, Convolve, flat
 from tuner.export.plain_network import Activate, Dense, LookUp, PlainNetwork, Step, chunk_rows, normalise
 from tuner.model.cnn import entering, pools
@@ -45,13 +46,14 @@ def costs_of(goals: Goals, network: Network, n_inputs: int, head: Head) -> dict[
 
 
 def count_weights(network: Network, n_inputs: int, head: Head) -> int:
-    """Return how many trainable weights a network has; one of the user's is built for that, which loads TensorFlow.
+    """Return how many trainable weights a network has; one of the user's is built for that, which loads Keras.
 
     Raises:
         TunerError: the user's function fails.
     """
     if network.own is None:
         return count_parameters(network, n_inputs, head)
+    use_backend(network.own.backend)
     from tuner.engines.own_model import count_own
 
     return count_own(network.own, head, n_inputs)
@@ -84,12 +86,13 @@ def latency_ms(network: Network, n_inputs: int, head: Head) -> float:
     return float(np.median(seconds)) * 1000
 
 
-def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwork | KerasNetwork:
+def with_any_weights(network: Network, n_inputs: int, head: Head) -> PlainNetwork | OwnNetwork:
     """Return a network as an exported model computes it, with weights that mean nothing."""
     if network.own is not None:
+        use_backend(network.own.backend)
         from tuner.engines.own_model import build_own
 
-        return KerasNetwork(build_own(network.own, head, n_inputs, seed=0).model)
+        return own_network(build_own(network.own, head, n_inputs, seed=0).model, head)
     random = np.random.default_rng(0)
     steps: list[Step] = []
     if network.embeddings:

@@ -2,7 +2,8 @@
 
 ``load_model("model").predict(frame)`` is all that a user needs. Nothing in a folder is run: its JSON is validated, and
 of its Keras files only the weights and sizes of plain layers are read (``keras_files.read_network``). A network that a
-user's function built is opened by Keras in its safe mode (``own_file.read_own``).
+user's function built is opened by Keras in its safe mode (``own_file.read_own``); a module of torch's is built by that
+function, which must have been imported before (``module_file.read_module``).
 """
 
 import re
@@ -15,20 +16,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tuner.data.column_places import column_places
 from tuner.data.columns import Column, Rows
 from tuner.data.preprocess import Preprocessor, TargetScaler
 from tuner.errors import DataError, TunerError
 from tuner.export.keras_files import open_keras, read_network
 from tuner.export.manifest import MANIFEST, Manifest, NetworkPart, read_manifest, read_part
-from tuner.export.own_file import KerasNetwork, read_own
+from tuner.export.module_file import ENDING, read_module
+from tuner.export.own_file import OwnNetwork, read_own
 from tuner.export.plain_network import PlainNetwork
 from tuner.export.preprocess_json import PreprocessFile, from_file
 from tuner.export.tables import array_columns, read_columns, to_table
+from tuner.hooks import Hook
+from tuner.model.own_model import OwnModel, own_params
 
 CARD = "README.md"
 """The model card's name in a model folder."""
 
-OWN_FILE = re.compile(r"manifest\.json|README\.md|model(-\d+)?\.keras|preprocess(-\d+)?\.json")
+OWN_FILE = re.compile(r"manifest\.json|README\.md|model(-\d+)?\.(keras|npz)|preprocess(-\d+)?\.json")
 """The names of the files that a model folder is made of."""
 
 
@@ -46,7 +51,7 @@ class Branch:
     part: NetworkPart
     preprocessor: Preprocessor
     target_scaler: TargetScaler | None
-    network: PlainNetwork | KerasNetwork
+    network: PlainNetwork | OwnNetwork
 
 
 class SavedModel:
@@ -120,7 +125,15 @@ class SavedModel:
         return total
 
     def keras_models(self) -> list[Any]:
-        """Return the networks as Keras models, which read what ``branches`` prepare; this loads TensorFlow."""
+        """Return the networks as Keras models, which read what ``branches`` prepare; this loads Keras.
+
+        Raises:
+            TunerError: a network is a module of torch's.
+        """
+        if any(branch.part.keras.endswith(ENDING) for branch in self.branches):
+            raise TunerError(
+                f"{self.folder}: its networks are modules of torch; see branches[0].network.module"
+            )
         return [open_keras(self.folder / branch.part.keras) for branch in self.branches]
 
 
@@ -145,14 +158,24 @@ def load_model(folder: str | Path) -> SavedModel:
             _check_target(target_scaler, manifest)
         except (ValueError, DataError) as error:
             raise TunerError(f"{path}: {error}; the folder is damaged: export it again") from None
-        network: PlainNetwork | KerasNetwork
-        if manifest.own:
+        network: PlainNetwork | OwnNetwork
+        if manifest.own and part.keras.endswith(ENDING):
+            own = _own_model(manifest, part, preprocessor)
+            network = read_module(place / part.keras, own, manifest.head, preprocessor.n_inputs)
+        elif manifest.own:
             network = read_own(place / part.keras, preprocessor.n_inputs, manifest.head)
         else:
             tables = preprocessor.tables
             network = read_network(place / part.keras, preprocessor.n_inputs, manifest.head, tables)
         branches.append(Branch(part, preprocessor, target_scaler, network))
     return SavedModel(place, manifest, tuple(branches))
+
+
+def _own_model(manifest: Manifest, part: NetworkPart, preprocessor: Preprocessor) -> OwnModel:
+    """Return what a network of torch's is built from, by the parameters of its trial."""
+    params = next((trial.params for trial in manifest.trials if trial.number == part.trial), {})
+    hook = Hook(manifest.model, ".")
+    return OwnModel(hook, tuple(own_params(params).items()), column_places(preprocessor), "torch")
 
 
 def _check_target(scaler: TargetScaler | None, manifest: Manifest) -> None:

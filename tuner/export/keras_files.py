@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from tuner.engines.runtime import without_tensorflow
 from tuner.errors import TunerError
 from tuner.export.entrance import read_entrance
 from tuner.export.keras_layers import LayerReader
+from tuner.export.module_file import ENDING, save_module
 from tuner.export.plain_network import PlainNetwork, chunk_rows
 from tuner.export.weights import Weights, read_weights
 from tuner.model.heads import Head
@@ -65,15 +67,18 @@ NAMING = frozenset({"class_name", "module", "registered_name"})
 
 def save_network(
     network: Network, head: Head, n_inputs: int, weights: Sequence[np.ndarray], path: Path
-) -> None:
-    """Write a trained network as the Keras model that a user would write.
+) -> Path:
+    """Write a trained network as the Keras model that a user would write, or a module of torch's as its arrays.
 
     Args:
         network: its plan.
         head: its end.
         n_inputs: the columns that it reads.
         weights: as ``Epoch.weights`` gives them.
-        path: a file ending with ``.keras``.
+        path: a file ending with ``.keras``; that of a module is beside it, with an ending of its own.
+
+    Returns:
+        The file that was written.
     """
     from tuner.engines.keras_model import build_keras_model
     from tuner.engines.own_model import build_own
@@ -83,10 +88,14 @@ def save_network(
     else:
         model = build_own(network.own, head, n_inputs, seed=0).model
     model.set_weights(list(weights))
-    with warnings.catch_warnings():
+    if network.own is not None and not hasattr(model, "save"):
+        save_module(model.module, path.with_suffix(ENDING))
+        return path.with_suffix(ENDING)
+    with warnings.catch_warnings(), without_tensorflow():
         # TensorFlow 2.21 does not know NumPy 2's way to ask for a copy, and makes one.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         model.save(path)
+    return path
 
 
 def open_keras(path: Path) -> Any:
@@ -96,12 +105,13 @@ def open_keras(path: Path) -> Any:
         path: a file that ``read_network`` has found good.
     """
     with suppress(TunerError):  # TensorFlow that has computed before keeps the settings it has
-        from tuner.engines.runtime import load_tensorflow
+        from tuner.engines.runtime import load_keras
 
-        load_tensorflow()
+        load_keras()
     import keras
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    with without_tensorflow():
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def read_network(path: Path, n_inputs: int, head: Head, tables: Sequence[int] = ()) -> PlainNetwork:

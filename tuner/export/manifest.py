@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from tuner.data.choices import DATE_PARTS
 from tuner.data.columns import Column, Kind
 from tuner.data.dates import DATE_FORMATS, ISO_FORM
+from tuner.engines.choice import BACKENDS, TENSORFLOW
 from tuner.errors import TunerError
 from tuner.export.kinds import EXPORTS
 from tuner.export.preprocess_json import Part
@@ -29,7 +30,7 @@ LARGEST_JSON = 512 * 2**20
 """Bytes; a larger file is not read."""
 
 FileName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.(keras|json)$", max_length=80)
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.(keras|npz|json)$", max_length=80)
 ]
 """A name without separators, so that it cannot lead out of the folder."""
 
@@ -76,7 +77,7 @@ class TrialPart(Part):
 
 
 class NetworkPart(Part):
-    """A network and what it reads: two files of the folder."""
+    """A network, a Keras file or the arrays of a torch module, and what it reads: two files of the folder."""
 
     trial: Annotated[int, Field(ge=0)]
     weight: Annotated[float, Field(gt=0, le=1)]
@@ -169,6 +170,11 @@ class Manifest(Part):
     def own(self) -> bool:
         """Whether a function of the user's built the networks."""
         return is_own(self.model)
+
+    @property
+    def backend(self) -> str:
+        """What Keras computed with when the networks were trained."""
+        return next((name for name in BACKENDS if name != TENSORFLOW and name in self.versions), TENSORFLOW)
 
     @property
     def head(self) -> Head:

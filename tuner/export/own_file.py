@@ -17,6 +17,7 @@ import numpy as np
 
 from tuner.errors import TunerError
 from tuner.export.keras_files import NAMING, archive_parts, open_keras, refused
+from tuner.export.module_file import TorchNetwork
 from tuner.export.weights import NUMBERS, read_weights
 from tuner.model.heads import Head
 from tuner.model.own_model import WITH_CODE
@@ -37,15 +38,25 @@ class KerasNetwork:
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """Return (n_rows, n_units) float32 outputs for (n_rows, n_inputs) float32 inputs; at least one row."""
-        from tuner.engines.own_model import joined_outputs
+        from tuner.engines.arrays import as_array
+        from tuner.engines.own_keras import joined_outputs
 
         starts = range(0, len(inputs), CHUNK_ROWS)
         parts = [joined_outputs(self.model, inputs[first : first + CHUNK_ROWS]) for first in starts]
-        return np.concatenate([np.asarray(part.numpy(), np.float32) for part in parts])
+        return np.concatenate([np.asarray(as_array(part), np.float32) for part in parts])
+
+
+OwnNetwork = KerasNetwork | TorchNetwork
+"""What a user's function has built, from inputs to outputs."""
+
+
+def own_network(model: Any, head: Head) -> OwnNetwork:
+    """Return what ``own_model.build_own`` has built as something that predicts."""
+    return KerasNetwork(model) if hasattr(model, "save") else TorchNetwork(model.module, head.activation)
 
 
 def read_own(path: Path, n_inputs: int, head: Head) -> KerasNetwork:
-    """Read a network of a user's; this loads TensorFlow.
+    """Read a network of a user's; this loads Keras.
 
     Args:
         path: the file, of any origin.
@@ -112,9 +123,9 @@ def _foreign(config: object) -> Iterator[tuple[str, str]]:
 
 def _check_registered(path: Path, foreign: list[tuple[str, str]]) -> None:
     with suppress(TunerError):  # TensorFlow that has computed before keeps the settings it has
-        from tuner.engines.runtime import load_tensorflow
+        from tuner.engines.runtime import load_keras
 
-        load_tensorflow()
+        load_keras()
     import keras
 
     for module, name in foreign:

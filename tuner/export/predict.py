@@ -1,7 +1,7 @@
 """From a model folder and new rows to predictions, in a table or a file: what ``tune predict`` does."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,9 +12,12 @@ from tuner.data.columns import Kind, Rows
 from tuner.data.picture_files import all_pictures
 from tuner.data.pictures import read_pictures
 from tuner.data.sources import read_file
+from tuner.engines.runtime import use_backend
 from tuner.errors import DataError, TunerError
 from tuner.export.folder import SavedModel, load_model
+from tuner.export.manifest import read_manifest
 from tuner.export.tables import array_columns, ignored, to_table, undefined_rows, unused_columns
+from tuner.hooks import import_users
 
 FILE = "file"
 """The column that holds the names of pictures."""
@@ -36,7 +39,7 @@ class Predicted:
     notes: tuple[str, ...]
 
 
-def predict_file(model: Path, data: Path, output: Path | None) -> Predicted:
+def predict_file(model: Path, data: Path, output: Path | None, imports: Sequence[str] = ()) -> Predicted:
     """Predict the rows of a file, or the pictures of a folder.
 
     Args:
@@ -44,11 +47,16 @@ def predict_file(model: Path, data: Path, output: Path | None) -> Predicted:
         data: a file with the columns that the model reads, in any order, among others; or a folder of pictures, at any
             depth, which are brought to the model's size.
         output: the file to write, by its ending; None for none.
+        imports: modules of the user's that the model's networks need, in the working directory or installed.
 
     Raises:
-        TunerError: the model, the table or the output cannot be used as they are; nothing was written.
+        TunerError: the model, the table, a module or the output cannot be used as they are; nothing was written.
     """
     write = None if output is None else _writer(output)
+    if imports:
+        use_backend(read_manifest(model).backend)
+    for name in imports:
+        import_users(name, Path.cwd())
     loaded = load_model(model)
     new = _read_pictures(loaded, data) if data.is_dir() else _read_rows(loaded, data)
     outputs = loaded.outputs_of(new.frame, new.rows)

@@ -43,6 +43,8 @@ def served_model(folder: Path, dataset: Dataset) -> ModelCard:
     example = _as_json(dataset.features.iloc[:EXAMPLE_ROWS])
     predicted = model.predict(example)
     outputs = {str(name): _KINDS[pd.api.types.is_numeric_dtype(predicted[name])] for name in predicted}
+    needed = list(KERAS) if model.manifest.own else []
+    needed += [model.manifest.backend] if model.manifest.own and model.manifest.backend not in KERAS else []
     return ModelCard(
         folder=folder,
         loader=__name__,
@@ -52,9 +54,7 @@ def served_model(folder: Path, dataset: Dataset) -> ModelCard:
         example=tuple(
             {str(name): value for name, value in row.items()} for row in example.to_dict("records")
         ),
-        requirements=tuple(
-            f"{name}=={version(name)}" for name in (*REQUIRED, *(KERAS if model.manifest.own else ()))
-        ),
+        requirements=tuple(f"{name}=={version(name)}" for name in (*REQUIRED, *needed)),
     )
 
 

@@ -1,4 +1,4 @@
-"""A user's build function is tried before any training: in this process where TensorFlow is loaded, else in another."""
+"""A user's build function is tried before any training: here where its backend is loaded, else in a process."""
 
 import pickle
 import subprocess
@@ -11,8 +11,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from tuner.engines.runtime import is_loaded, use_backend
 from tuner.errors import TunerError
 from tuner.export.keras_files import save_network
+from tuner.export.module_file import read_module
 from tuner.export.own_file import read_own
 from tuner.model.heads import Head
 from tuner.model.network import Network
@@ -40,10 +42,11 @@ def try_models(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
     Raises:
         TunerError: the function fails, or a network does not fit its inputs, its head, or a file.
     """
-    if "tensorflow" in sys.modules:
+    backend = candidates[0].network.own.backend if candidates[0].network.own else ""
+    if is_loaded(backend):
         return _tried(candidates, head)
     command = [sys.executable, "-P", "-m", __name__]
-    asked = pickle.dumps((tuple(candidates), head))
+    asked = pickle.dumps((tuple(candidates), head, backend))
     answer = subprocess.run(command, input=asked, capture_output=True, check=False)
     if answer.returncode:
         raise TunerError(answer.stderr.decode(errors="replace")[-2000:].strip())
@@ -54,7 +57,8 @@ def try_models(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
 
 
 def _tried(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
-    from tuner.engines.own_model import build_own, check_layers, check_outputs
+    from tuner.engines.own_keras import check_layers, check_outputs
+    from tuner.engines.own_model import build_own
 
     read: set[str] = set()
     for number, candidate in enumerate(candidates):
@@ -62,8 +66,9 @@ def _tried(candidates: Sequence[Candidate], head: Head) -> frozenset[str]:
         assert own is not None, "only models of the user's are tried"
         try:
             built = build_own(own, head, candidate.n_inputs, seed=0)
-            check_layers(own.hook, built.model)
-            check_outputs(own.hook, built.model, head, candidate.n_inputs)
+            if hasattr(built.model, "save"):  # a module of torch's is checked when it is built
+                check_layers(own.hook, built.model)
+                check_outputs(own.hook, built.model, head, candidate.n_inputs)
             if number == 0:
                 _save_and_open(candidate, head, built.model.get_weights())
         except TunerError as error:
@@ -77,8 +82,11 @@ def _save_and_open(candidate: Candidate, head: Head, weights: list[np.ndarray]) 
     with TemporaryDirectory(prefix="tuner-model-") as folder:
         path = Path(folder) / "model.keras"
         try:
-            save_network(candidate.network, head, candidate.n_inputs, weights, path)
-            read_own(path, candidate.n_inputs, head)
+            written = save_network(candidate.network, head, candidate.n_inputs, weights, path)
+            if written == path:
+                read_own(path, candidate.n_inputs, head)
+            elif candidate.network.own is not None:
+                read_module(written, candidate.network.own, head, candidate.n_inputs)
         except TunerError as error:
             raise TunerError(
                 f"the model could not be opened again once saved: {error}".replace(f"{path}: ", "")
@@ -90,13 +98,11 @@ def _save_and_open(candidate: Candidate, head: Head, weights: list[np.ndarray]) 
 
 def main() -> None:
     """Try the candidates that come in, and answer with what was read or what is wrong."""
-    candidates, head = pickle.load(sys.stdin.buffer)
+    candidates, head, backend = pickle.load(sys.stdin.buffer)
     answer: frozenset[str] | TunerError
     with redirect_stdout(sys.stderr):  # what the user's module prints is not what was found
-        from tuner.engines.runtime import load_tensorflow
-
-        load_tensorflow()
         try:
+            use_backend(backend)
             answer = _tried(candidates, head)
         except TunerError as error:
             answer = TunerError(str(error))

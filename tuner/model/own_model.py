@@ -61,11 +61,13 @@ class OwnModel:
         params: names and values of its parameters.
         columns: name, first place and the place after the last of what each column became among the inputs; None
             where each fold keeps inputs of its own.
+        backend: what Keras computes with where the function is called.
     """
 
     hook: Hook
     params: tuple[tuple[str, ParamValue], ...]
     columns: tuple[tuple[str, int, int], ...] | None
+    backend: str = "tensorflow"
 
 
 class ReadParams(Mapping[str, ParamValue]):
