@@ -238,7 +238,8 @@ def _plan(
     pace: _Pace,
     seed: int,
 ) -> Plan:
-    names = structure.activations
+    names, family = structure.activations, family_number(network.optimizer, structure.families)
+    assert family is not None, "a structure's families hold the network's"
     rates = [layer.dropout for layer in network.layers]
     same = np.zeros(1, np.int32)
     widths = [network.width(n_inputs), *(layer.units for layer in network.layers), head.units]
@@ -260,7 +261,7 @@ def _plan(
         augment_seeds=np.array(augment_seeds(seed), np.int32),
         penalties=np.array([network.l1, network.l2], np.float32),
         kernels=layout.kernels(),
-        family=np.int32(family_number(network.optimizer, structure.families)),
+        family=np.int32(family),
         epsilon=np.float32(network.optimizer.setting("epsilon")),
         clip=np.float32(network.optimizer.clip.limit if network.optimizer.clip else 0.0),
         max_norm=np.float32(network.max_norm),

@@ -34,9 +34,8 @@ class LocalWorkers(Crew):
         """
         devices = deal(gpu_ids(os.environ) if gpus else (), gpus, workers)
         environments = [worker_environment(os.environ, each) for each in devices]
-        super().__init__(
-            [partial(WorkerProcess, engine, each) for each in environments], limits, at_once, workers
-        )
+        starts = [partial(WorkerProcess, engine, each) for each in environments]
+        super().__init__(starts, limits, at_once, room=1 if gpus else workers)
 
     @property
     def processes(self) -> list[WorkerProcess]:
