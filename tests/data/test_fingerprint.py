@@ -42,6 +42,12 @@ def test_csv_and_parquet_of_one_table_have_one_fingerprint(tmp_path: Path) -> No
     assert prints[0] == prints[1] == prints[2] == prints[3] == fingerprint_of(FRAME)
 
 
+def test_bytes_and_numbers_have_one_fingerprint() -> None:
+    pixels = pd.DataFrame({"x0": [0, 7, 255], "x1": [1, 1, 1]})
+    assert fingerprint_of(pixels.astype(np.uint8)) == fingerprint_of(pixels)
+    assert fingerprint_of(pixels.astype(np.uint8)) == fingerprint_of(pixels.astype("UInt8"))
+
+
 @pytest.mark.parametrize(
     ("column", "values"),
     [

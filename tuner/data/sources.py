@@ -170,9 +170,9 @@ def _read_separated(separator: str | None, path: Path, texts: Collection[str]) -
 def _read_columnar(form: Literal["Parquet", "Feather"], path: Path, texts: Collection[str]) -> Table:
     import pandas as pd
 
-    read = {"Parquet": pd.read_parquet, "Feather": pd.read_feather}[form]
     try:
-        return Table(_plain(read(path)), None, str(path))
+        frame = pd.read_parquet(path) if form == "Parquet" else pd.read_feather(path)
+        return Table(_plain(frame), None, str(path))
     except (ValueError, OSError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as {form}: {error}") from error
 

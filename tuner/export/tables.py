@@ -80,11 +80,10 @@ def array_columns(values: np.ndarray, columns: Sequence[Column], image: Sequence
         DataError: rows have another shape.
     """
     shape = np.shape(values)
-    if image is None:
-        allowed = [(len(columns),)]
-    else:
+    allowed: list[tuple[int, ...]] = [(len(columns),)]
+    if image is not None:
         height, width, channels = image
-        allowed = [(height, width, channels), *([(height, width)] if channels == 1 else []), (len(columns),)]
+        allowed[:0] = [(height, width, channels), *([(height, width)] if channels == 1 else [])]
     if shape[1:] not in allowed:
         expected = " or ".join(str(("n_rows", *each)).replace("'", "") for each in allowed)
         raise DataError(f"the array: has the shape {shape}, and the model reads {expected}")
