@@ -148,6 +148,8 @@ def test_images_ask_for_fewer_epochs():
 def test_images_have_fewer_folds_since_they_train_long():
     splits = choose_splits(replace(table((2000, 2000)), row_shape=(28, 28)), Task.BINARY)
     assert (splits.test, splits.folds, splits.repeats) == (0.2, 3, 1)
+    few = choose_splits(replace(table((120, 120)), row_shape=(28, 28, 3)), Task.BINARY)
+    assert (few.test, few.folds, few.repeats) == (0.2, 5, 1)
 
 
 def test_inputs_are_counted_as_the_preprocessing_makes_them():

@@ -53,6 +53,15 @@ def ended(number: int, seconds: float, same_as: int | None = None) -> TrialResul
     )
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.079, "0.079 s a trial"), (31.4, "31 s a trial"), (123.6, "2 min 4 s a trial")]
+)
+def test_the_time_of_a_trial_is_told_in_its_own_unit(study, seconds, told):
+    tally = Tally(opened(study, 10), Clock())
+    tally.add(ended(0, seconds))
+    assert f"| {told} |" in tally.in_words()
+
+
 def test_one_worker_that_needs_ten_seconds_a_trial_needs_eighty_for_eight_more(study):
     clock = Clock()
     tally = Tally(opened(study, 10), clock)

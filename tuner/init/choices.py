@@ -141,8 +141,9 @@ def choose_splits(facts: TableFacts, task: Task) -> Splits:
     elif test and task.has_classes and math.ceil(n_rows * test) < len(facts.target.counts):
         test, why_test = 0.0, f"{len(facts.target.counts)} classes: too many to hold a row of each out"
     left = rarest - math.ceil(rarest * test) if test else rarest
-    if facts.row_shape is not None and n_rows > FEW_IMAGES:
-        folds, repeats, why = 3, 1, "networks for images train long; each score is a mean over three"
+    if facts.pixels is not None:
+        folds, repeats = (3 if n_rows > FEW_IMAGES else 5), 1
+        why = f"networks for images train long; each score is a mean over {folds}"
     elif n_rows < SOME_ROWS:
         folds, repeats, why = 10, 2, "with few rows one split says little"
     elif n_rows <= MANY_ROWS:

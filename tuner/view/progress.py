@@ -106,7 +106,8 @@ class Tally:
         if len(self._objectives) > 1:
             parts.append(f"{len(self.front)} on the Pareto front")
         if self.pace is not None:
-            parts.append(f"{self.pace:.2g} s a trial")
+            pace = f"{self.pace:.2g} s" if self.pace < 10 else duration(self.pace)
+            parts.append(f"{pace} a trial")
         if self.left is not None:
             parts.append(f"{duration(self.left)} left" if self.done < self.total else "done")
         return " | ".join(parts)
