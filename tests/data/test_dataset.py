@@ -152,6 +152,18 @@ def test_a_few_texts_among_numbers_are_noted(tmp_path: Path) -> None:
     )
 
 
+def test_a_few_texts_among_dates_are_noted(tmp_path: Path) -> None:
+    rows = "2024-01-02,03.01.2024,1-2-3\n2024-01-03,04.01.2024,1-2-4\nsoon,2024-01-05,1-2-5\n"
+    dataset = load_csv(
+        "d,e,f,y\n" + "".join(f"{row},{n}\n" for n, row in enumerate(rows.split())), tmp_path, "y"
+    )
+    assert kinds(dataset) == dict.fromkeys("def", Kind.CATEGORY)
+    assert dataset.notes == (
+        "column 'd' holds texts because of 'soon': correct or empty them if it is dates of one form",
+        "column 'e' holds texts because of '2024-01-05': correct or empty them if it is dates of one form",
+    )
+
+
 def test_numbers_and_texts_that_only_look_like_dates_are_none(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"year": ["2010", "2011"], "code": ["2024-01-01", "2024-13-01"], "n": [20240101, 20240102]}

@@ -120,6 +120,16 @@ def test_rows_of_a_test_file_are_the_held_out_ones(tmp_path: Path) -> None:
     assert (search.tolist(), test.tolist()) == (list(range(9)), [9, 10, 11])
 
 
+def test_a_class_that_only_the_test_file_has_is_told(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": ["a", "b", "c"]}).to_csv(tmp_path / "test.csv", index=False)
+    frame = pd.DataFrame({"x": np.arange(9.0), "y": ["a", "b", "b"] * 3})
+    dataset = load_frame(frame, tmp_path, "y", test_path="test.csv")
+    with pytest.raises(DataError) as raised:
+        folds_of(dataset, hold_out(dataset, 0.0, 7)[0], n_folds=2)
+    assert "without the test file these classes have fewer rows: 'c' 0; " in str(raised.value)
+    assert str(raised.value).endswith("or take rows of a class that it alone has out of that file")
+
+
 @pytest.mark.parametrize("target", [BINARY, NUMBERS], ids=["classes", "numbers"])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_groups_never_straddle(target: np.ndarray, shuffle: bool, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Texts that are points in time, and the parts of a point in time."""
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -10,6 +11,11 @@ ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
 
 ISO_FORM = "ISO8601"
 """pandas' word for any form of ISO 8601."""
+
+LIKE_A_DATE = re.compile(r"\d{1,4}[-/. ]\w+[-/. ]|[A-Z][a-z]+ \d{1,2}, ")
+
+MOST_DATES = 0.5
+"""A share of the distinct values; with more dates of one form than this, a column is meant to be dates."""
 
 SLASHES = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 
@@ -53,6 +59,23 @@ def find_form(values: pd.Series) -> str | None:
     fitting = (form for form in forms if parse_form(pd.Series([example]), form).notna().all())
     present = values.notna()
     return next((form for form in fitting if bool(parse_form(values, form).notna().eq(present).all())), None)
+
+
+def almost_dates(texts: Sequence[str]) -> list[str]:
+    """Return the few texts that keep a column from being dates; [] where half of them or more have no common form.
+
+    Args:
+        texts: distinct values.
+    """
+    if sum(map(bool, map(LIKE_A_DATE.match, texts))) <= MOST_DATES * len(texts):
+        return []
+    iso = sum(map(bool, map(ISO_DATE.fullmatch, texts))) > MOST_DATES * len(texts)
+    values = pd.Series(texts, dtype="str")
+    for form in (ISO_FORM,) if iso else DATE_FORMATS:
+        odd = values[parse_form(values, form).isna()]
+        if len(odd) < (1 - MOST_DATES) * len(values):
+            return [str(text) for text in odd]
+    return []
 
 
 def is_ambiguous(values: pd.Series) -> bool:

@@ -19,7 +19,7 @@ from tuner.data.columns import (
     shorten,
     to_floats,
 )
-from tuner.data.dates import is_ambiguous
+from tuner.data.dates import almost_dates, is_ambiguous
 from tuner.data.encoders import MOST_ONEHOT
 from tuner.data.roles import Roles
 from tuner.errors import DataError
@@ -140,12 +140,15 @@ def _note_doubts(column: Column, values: pd.Series, *, is_time: bool) -> list[st
             f"{MOST_ONEHOT} most frequent ones become inputs, and the others count as none of them; embedding has a "
             "vector for each"
         )
-    odd = almost_numbers(column.categories)
-    if odd:
-        found = shorten([repr(text) for text in odd], 3)
-        notes.append(
-            f"column '{name}' holds texts because of {found}: correct or empty them if it is numbers"
-        )
+    for odd, what in (
+        (almost_numbers(column.categories), "numbers"),
+        (almost_dates(column.categories), "dates of one form"),
+    ):
+        if odd:
+            found = shorten([repr(text) for text in odd], 3)
+            notes.append(
+                f"column '{name}' holds texts because of {found}: correct or empty them if it is {what}"
+            )
     if column.kind is Kind.DATETIME and is_text(values) and is_ambiguous(values):
         notes.append(f"column '{name}' was read as month/day/year: write 2026-01-31 if it is day/month/year")
     return notes

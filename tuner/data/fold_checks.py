@@ -86,11 +86,15 @@ def _check_classes(dataset: Dataset, rows: np.ndarray, n_folds: int) -> None:
     ways = [f"set cv.folds: {fewest}"] if fewest > 1 else ["merge or drop the class, or add rows of it"]
     if fewest > 1:
         ways.append("merge or drop the class, or add rows of it")
-    if len(rows) < len(dataset.target):
+    counted = ""
+    if dataset.test_rows is not None:
+        counted = "without the test file "
+        ways.append("take rows of a class that it alone has out of that file")
+    elif len(rows) < len(dataset.target):
+        counted = "after the hold-out "
         ways.append("hold out a smaller share as test")
     if dataset.task is Task.MULTICLASS and all(_is_number(label) for label in dataset.classes):
         ways.append("set task: regression if the labels are a quantity")
-    counted = "after the hold-out " if len(rows) < len(dataset.target) else ""
     raise DataError(
         f"{dataset.place}: {n_folds} folds, but {counted}these classes have fewer rows: {shorten(rare)}; "
         + ", or ".join(ways)
