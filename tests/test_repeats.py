@@ -49,11 +49,10 @@ def table(path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def once(begin) -> dict[str, Any]:
-    """The table of a study that one worker ran without an interruption."""
+    """The table of a study that one process ran without workers and without an interruption."""
     path = write_study(begin("once"), **STUDY)
-    with start_tune("run", path, "--workers", 1) as process:
-        said, _ = process.communicate()
-    assert process.returncode == 0, said
+    said = tune("run", path)
+    assert said.code == 0, said.err
     shown = table(path)
     assert {trial["state"] for trial in shown["trials"]} == {"complete", "pruned", "failed"}
     assert any(trial["best_epoch"] < trial["epochs"] < 60 for trial in shown["trials"])
