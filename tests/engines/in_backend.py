@@ -47,7 +47,7 @@ def test_rows_are_mixed_within_their_batch_and_differ_from_step_to_step():
     from tuner.engines.keras_steps import Lesson
 
     network = embed(plan_network({}), {}, (4,))
-    lesson = Lesson(None, None, None, replace(network, augment=Augment(mixup=0.4)), None, 2, 8, 5)
+    lesson = Lesson(None, None, (), None, replace(network, augment=Augment(mixup=0.4)), None, 2, 8, 5)
     rows = np.stack([np.arange(8.0), np.arange(8.0) * 10, np.arange(8.0) % 4], axis=1).astype(np.float32)
     tensor, drawn = load_keras().ops.convert_to_tensor(rows), DrawnBatches(lesson)
     first, second = (as_array(drawn.varied(tensor, step, 0)) for step in (0, 1))

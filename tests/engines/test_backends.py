@@ -13,7 +13,11 @@ from tests.contracts.test_engines import trained
 from tuner.engines.choice import backend_of, choose_engine, make_engine
 from tuner.errors import TunerError
 
-NAMES = ("folds of one length", "batch norm, dropout, penalties")
+NAMES = (
+    "one cycle of rate and momentum, nesterov, folds that differ in steps",
+    "batch norm, dropout, penalties",
+    "one cycle of rate and beta_1 after a warm-up",
+)
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,7 +56,7 @@ def test_torch_trains_as_tensorflow_and_takes_modules_of_its_own(reference):
 @needs("jax")
 def test_jax_trains_as_tensorflow(reference):
     # It compiles each case for seconds: one will do.
-    run_in("jax", reference, "tests/engines/in_backend.py", "-k", "not penalties")
+    run_in("jax", reference, "tests/engines/in_backend.py", "-k", "not penalties and not beta_1")
 
 
 def test_a_process_has_one_backend():

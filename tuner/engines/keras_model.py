@@ -105,16 +105,20 @@ def build_keras_model(network: Network, head: Head, n_inputs: int) -> keras.Mode
 
 def build_optimizer(plan: OptimizerPlan) -> keras.optimizers.Optimizer:
     """Return the Keras optimizer of a plan."""
+    return getattr(keras.optimizers, OPTIMIZERS[plan.name].keras)(**optimizer_arguments(plan))
+
+
+def optimizer_arguments(plan: OptimizerPlan) -> dict[str, Any]:
+    """Return what Keras makes the optimizer of a plan with."""
     spec = OPTIMIZERS[plan.name]
-    # Keras' AdamW wants a number; to the others 0 would be work that changes nothing.
-    decay = plan.weight_decay if plan.weight_decay or spec.weight_decay else None
-    return getattr(keras.optimizers, spec.keras)(
-        learning_rate=plan.learning_rate,
-        weight_decay=decay,
+    return {
+        "learning_rate": plan.learning_rate,
+        # Keras' AdamW wants a number; to the others 0 would be work that changes nothing.
+        "weight_decay": plan.weight_decay if plan.weight_decay or spec.weight_decay else None,
         **({plan.clip.name: plan.clip.limit} if plan.clip else {}),
         **dict(spec.fixed),
         **dict(plan.settings),
-    )
+    }
 
 
 def value_of(variable: Any) -> np.ndarray:

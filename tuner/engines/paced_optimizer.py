@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.engines.keras_model import build_optimizer
+from tuner.engines.keras_model import build_optimizer, optimizer_arguments
 from tuner.engines.runtime import load_keras
 from tuner.model.network import Network
 from tuner.model.optimizers import OptimizerPlan
@@ -25,8 +25,7 @@ class CycledSGD(keras.optimizers.SGD):  # type: ignore[misc]  # Keras has no typ
     """
 
     def __init__(self, plan: OptimizerPlan) -> None:
-        like = build_optimizer(plan)
-        super().__init__(**{name: value for name, value in like.get_config().items() if name != "name"})
+        super().__init__(**optimizer_arguments(plan))
         self.cycled = keras.Variable(plan.setting("momentum"), trainable=False)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
