@@ -30,6 +30,7 @@ from tuner.hooks import Hook
 from tuner.model.losses import AUTO_LOSS
 from tuner.model.network import plan_own_network
 from tuner.model.own_model import OwnModel, own_params
+from tuner.model.schedules import Rates, plan_schedule
 from tuner.records import Member
 from tuner.seeds import derive
 from tuner.tasks import Task
@@ -295,3 +296,31 @@ def test_the_document_shows_a_module_that_trains(tmp_path):
     hook = Hook("torch_model_of_the_document:build", str(tmp_path))
     epochs = epochs_of(OwnModel(hook, tuple(params.items()), (), "torch"))
     assert epochs[-1][0].train_loss.mean() < epochs[0][0].train_loss.mean()
+
+
+def test_one_cycle_is_that_of_pytorch_in_three_phases_up_to_where_steps_turn():
+    rate, n_steps, own = 0.2, 2000, 0.95
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate, momentum=own)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=rate,
+        total_steps=n_steps,
+        pct_start=0.45,
+        anneal_strategy="linear",
+        base_momentum=0.8,
+        max_momentum=own,
+        div_factor=10.0,
+        final_div_factor=1000.0,
+        three_phase=True,
+    )
+    expected = []
+    for _ in range(n_steps):
+        (group,) = optimizer.param_groups
+        expected.append((group["lr"], group["momentum"]))
+        optimizer.step()
+        if len(expected) < n_steps:
+            cycle.step()
+    rates = Rates(plan_schedule("one_cycle", 0, {"schedule_momentum": 0.8}), rate, 1, np.array([n_steps]))
+    found = np.column_stack([rates.of_epoch(1)[:, 0], rates.momenta_of_epoch(1, own)[:, 0]])
+    # PyTorch turns up to two steps earlier, and its last step has the last rate.
+    np.testing.assert_allclose(found, expected, atol=2 * rate / 900)

@@ -5,7 +5,7 @@ import pytest
 
 from tuner.engines import draws
 from tuner.engines.drawn_weights import drawn_kernel
-from tuner.engines.dropout import drop_threshold, dropout_mask
+from tuner.engines.dropout import drop_threshold, dropout_mask, mask_size
 from tuner.engines.runtime import load_keras, load_tensorflow
 from tuner.model.initializers import INITIALIZERS
 
@@ -49,7 +49,7 @@ def test_kernels_start_as_those_of_keras(name, shape):
 
 def test_the_bits_of_a_fold_give_its_dropout_mask():
     shape, fold = (3, 5, 7), 1  # folds, rows and units: a fold begins in the midst of a number of 32 bits
-    expected = dropout_mask(tf.constant(shape), drop_threshold(0.3), tf.constant(SEEDS)).numpy()[fold]
+    expected = dropout_mask(mask_size(shape), drop_threshold(0.3), tf.constant(SEEDS)).numpy()[fold]
     first = fold * 5 * 7
     halves = draws.bits(SEEDS, first // 2, 18).view(np.uint16)[first % 2 :][:35]
     assert np.array_equal((halves >= drop_threshold(0.3)).reshape(5, 7), expected)

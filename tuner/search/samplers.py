@@ -83,6 +83,7 @@ def numbers_of(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 def _tpe(seed: int, space: SearchSpace) -> BaseSampler:
+    """Tree-structured Parzen estimator over joint groups of parameters that occur together (Watanabe 2023)."""
     return Tpe(seed)
 
 

@@ -21,7 +21,7 @@ _SEEN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class Tpe(TPESampler):
-    """Tree-structured Parzen estimator over joint groups of parameters that occur together (Watanabe 2023).
+    """``TPESampler``, multivariate and by groups of parameters that occur together.
 
     For one trial: it takes the study to stay as it is from its first look on.
 
