@@ -7,6 +7,7 @@ import pytest
 from tests.small import study_of, task_of
 from tuner.engines import stacked_program
 from tuner.engines.stacked_program import program
+from tuner.model.goals import Bound
 from tuner.rehearsals import Rehearsals, rehearse_trial
 from tuner.trial import evaluate
 
@@ -47,4 +48,6 @@ def test_the_program_of_a_coming_trial_is_traced_once_beside_the_trial_and_chang
 
 def test_what_has_no_program_to_make_ready_is_left_alone(task, nothing_traced):
     assert not rehearse_trial(replace(task.problem, engine="keras"), task.params)
+    timed = replace(task.problem, goals=replace(task.problem.goals, bounds=(Bound("latency_ms", 1.0),)))
+    assert not rehearse_trial(timed, task.params)
     assert not program.cache_info().currsize

@@ -27,6 +27,8 @@ def rehearse_trial(problem: Problem, params: Params) -> bool:
     """
     if problem.engine != "stacked" or problem.build is not None or problem.loss.hook is not None:
         return False
+    if problem.goals.needs_latency:  # a thread beside the one that measures would be measured, too
+        return False
     from tuner.engines.rehearsal import rehearse
 
     network = network_of(problem, params)

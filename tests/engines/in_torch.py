@@ -56,6 +56,20 @@ class Skips(nn.Module):
     def forward(self, rows):
         return self.last(self.drop(rows + torch.relu(self.inner(rows))))
 
+class Follows(nn.Module):
+    def __init__(self, width, units):
+        super().__init__()
+        self.last = nn.Linear(width, units)
+        self.register_buffer("mean", torch.zeros(width), persistent=False)
+
+    def forward(self, rows):
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * rows.mean(0)
+        return self.last(rows - self.mean)
+
+def follows(params, inputs, head):
+    return Follows(inputs.width, head.units)
+
 def skips(params, inputs, head):
     return Skips(inputs.width, head.units, params.get("dropout", 0.0))
 
@@ -137,6 +151,23 @@ def test_a_module_is_trained_as_a_loop_of_torch_trains_it(own):
             arrays = [*module.parameters(), *module.buffers()]
             for weight, like in zip(weights[number], arrays, strict=True):
                 np.testing.assert_allclose(weight, like.detach().numpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_a_buffer_that_a_module_replaces_is_each_folds_own_and_is_saved(own, tmp_path):
+    from tuner.engines.own_model import build_own
+    from tuner.export.module_file import save_module
+
+    found = epochs_of(own("follows"))
+    for number, fold in enumerate(FOLDS):
+        mean, n_rows = np.zeros(N_INPUTS), len(fold.train.inputs)
+        for epoch, (_, weights) in enumerate(found, start=1):
+            order = row_order(SEED, number, epoch, n_rows)
+            for rows in np.split(order, range(8, n_rows, 8)):
+                mean = 0.9 * mean + 0.1 * fold.train.inputs[rows].mean(axis=0)
+            np.testing.assert_allclose(weights[number][-1], mean, rtol=1e-4, atol=1e-6)
+    module = build_own(own("follows"), HEADS[Task.MULTICLASS], N_INPUTS, seed=0).model.module
+    save_module(module, tmp_path / "model.npz")
+    assert np.load(tmp_path / "model.npz").files == ["last.weight", "last.bias", "mean"]
 
 
 def test_dropout_repeats_and_a_parameter_without_a_part_in_the_outputs_stays(own):

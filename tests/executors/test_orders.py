@@ -2,6 +2,7 @@ import math
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
@@ -66,6 +67,20 @@ def test_a_trial_comes_alone_where_all_cores_are_taken_or_its_worker_is_bounded(
     orders = Orders(room=2)
     orders.join()
     assert ahead_of_the_first(orders, a_trial(0, Limits(seconds=60.0)), a_trial(1)) == ()
+
+
+def test_a_trial_that_ended_its_worker_comes_back_alone():
+    orders = Orders(room=2)
+    orders.join()
+    for each in map(a_trial, range(3)):
+        orders.put(each)
+    taken = orders.take()
+    assert taken is not None
+    assert taken.order.ahead == ({"layers": 1}, {"layers": 2})
+    orders.put_back(replace(taken, crashes=1))
+    again = orders.take()
+    assert again is not None
+    assert (again.order.number, again.order.ahead) == (0, ())
 
 
 @pytest.mark.parametrize(

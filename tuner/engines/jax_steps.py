@@ -63,7 +63,9 @@ class JaxSteps:
     def outputs(self, state: State, rows: TensorRows) -> tuple[np.ndarray, float]:
         """See ``Steps.outputs``."""
         n_rows = len(rows[0])
-        inputs, target, weight = (_filled(part) for part in rows)
+        more = (1 << (n_rows - 1).bit_length()) - n_rows
+        inputs, target = (_followed(part, more) for part in rows[:2])
+        weight = np.pad(np.asarray(rows[2]), (0, more))
         outputs, summed = self._see(list(state[: len(self._variables)]), inputs, target, weight)
         return np.asarray(outputs)[:n_rows], float(summed)
 
@@ -104,9 +106,7 @@ class JaxSteps:
         ]
 
 
-def _filled(rows: Any) -> np.ndarray:
-    """Return rows with zeros after them; in all as many as the next power of two."""
+def _followed(rows: Any, n_more: int) -> np.ndarray:
+    """Return rows with their last one again after them: of a row of zeros a loss need not be finite."""
     array = np.asarray(rows)
-    filled = np.zeros((1 << (len(array) - 1).bit_length(), *array.shape[1:]), array.dtype)
-    filled[: len(array)] = array
-    return filled
+    return np.concatenate([array, np.repeat(array[-1:], n_more, axis=0)])

@@ -32,7 +32,7 @@ class ModuleNetwork:
 
     Attributes:
         module: the same, on the device that Keras computes on.
-        variables: its parameters, then its buffers, in the module's order; they share the module's memory.
+        variables: its parameters, then its buffers, in the module's order; their values are the module's own tensors.
     """
 
     losses: tuple[Any, ...] = ()
@@ -40,7 +40,12 @@ class ModuleNetwork:
     def __init__(self, module: Any) -> None:
         self.module = module.to(keras.ops.convert_to_tensor(0.0).device)
         parameters = [_variable(each, trainable=each.requires_grad) for each in module.parameters()]
-        self.variables = (*parameters, *map(_Buffer, module.buffers()))
+        buffers = [
+            _Buffer(owner, name)
+            for owner in module.modules()
+            for name, _ in owner.named_buffers(recurse=False)
+        ]
+        self.variables = (*parameters, *buffers)
         self.trainable_variables = [each for each in parameters if each.trainable]
 
     @property
@@ -73,14 +78,20 @@ class ModuleNetwork:
 
 
 class _Buffer:
-    """A tensor that training changes and does not learn.
+    """A tensor that training changes and does not learn: in place, or by another one under its name.
 
-    Attributes:
-        value: the tensor.
+    Args:
+        owner: the module that has it.
+        name: what it is called there.
     """
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    @property
+    def value(self) -> Any:
+        """The tensor."""
+        return getattr(self._owner, self._name)
 
     @property
     def shape(self) -> tuple[int, ...]:

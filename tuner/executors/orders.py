@@ -104,10 +104,12 @@ class Orders:
         return None
 
     def _with_what_is_ahead(self, handed: Handed) -> Handed:
-        # What a worker does beside its trial must not count against the trial's own limits.
-        if not isinstance(handed.order, Order) or handed.limits.any or self._at_work >= self._room:
+        if not isinstance(handed.order, Order):
             return handed
-        ahead = tuple(each.order.params for each in self._waiting if isinstance(each.order, Order))
+        # What a worker does beside its trial must not count against the trial's own limits, nor end it a second time.
+        alone = handed.limits.any or handed.crashes > 0 or self._at_work >= self._room
+        waiting = () if alone else self._waiting
+        ahead = tuple(each.order.params for each in waiting if isinstance(each.order, Order))
         return replace(handed, order=replace(handed.order, ahead=ahead))
 
     def began(self, load_seconds: float) -> None:

@@ -1,6 +1,6 @@
 """A file of a ``torch.nn.Module``: its arrays by name, and nothing that is run.
 
-The file is an ``.npz`` archive of parameters and buffers, under the names of the module's ``state_dict``. The module
+The file is an ``.npz`` archive of parameters and buffers, under the names that the module has for them. The module
 itself is built by the user's function, which whoever opens a model has imported before: a folder alone imports nothing.
 """
 
@@ -60,9 +60,9 @@ class TorchNetwork:
 
 
 def save_module(module: Any, path: Path) -> None:
-    """Write the arrays of a module's ``state_dict``."""
+    """Write a module's parameters and buffers."""
     with zipfile.ZipFile(path, "w") as archive:
-        for name, tensor in module.state_dict().items():
+        for name, tensor in _tensors(module).items():
             content = io.BytesIO()
             np.lib.format.write_array(content, tensor.cpu().numpy(), allow_pickle=False)
             # Without the time, so that the same arrays make the same file.
@@ -132,6 +132,11 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _tensors(module: Any) -> dict[str, Any]:
+    """Return a module's ``state_dict``, and the buffers that it leaves out: training may change these, too."""
+    return {**module.state_dict(), **dict(module.named_buffers())}
+
+
 def _put(module: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """Set a module's parameters and buffers.
 
@@ -140,7 +145,7 @@ def _put(module: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """
     import torch
 
-    state = module.state_dict()
+    state = _tensors(module)
     if {name: tuple(tensor.shape) for name, tensor in state.items()} != {
         name: array.shape for name, array in arrays.items()
     }:
