@@ -120,6 +120,11 @@ def test_dates_and_households_are_offered_as_time_and_group(looked):
     ("values", "what"),
     [
         ([*map(str, range(89)), "12 kg"], "almost numbers: texts because of '12 kg'"),
+        (
+            [f"{1000 + n:,}.50" for n in range(90)],
+            "numbers as text: texts such as '1,000.50': write them as 1234.5",
+        ),
+        (["5 %", "10 %", "7 %"] * 30, "numbers as text: texts such as"),
         (["03/04/2025", "05/06/2025", "07/08/2025"] * 30, "month first: read as month/day/year"),
     ],
 )

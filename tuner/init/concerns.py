@@ -1,7 +1,7 @@
 """Which columns of a table a person should look at twice, and why: one column at a time."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from tuner.data.columns import (
     almost_numbers,
     is_nested,
     is_number,
+    is_numeral,
     is_text,
     shorten,
     to_floats,
@@ -37,6 +38,9 @@ GROUP_NAME = re.compile(
     r"|store|donor|device)s?$)|[a-z]I[dD]$"
 )
 FEWEST_GROUPS = 10
+
+MARKS = re.compile(r"[\s,'%$€£¥]")
+"""What people write in and around numbers, and programs do not read."""
 
 
 def unreadable(frame: pd.DataFrame, targets: tuple[str, ...]) -> dict[str, Concern]:
@@ -99,12 +103,26 @@ def _meant_otherwise(column: Column, raw: pd.Series) -> Iterator[Concern]:
     if odd := almost_numbers(column.categories):
         found = shorten([repr(text) for text in odd], 3)
         yield Concern("almost numbers", f"texts because of {found}: correct or empty them if it is numbers")
+    elif marked := _marked_number(column.categories):
+        yield Concern("numbers as text", _with_marks(marked))
     if column.kind is Kind.DATETIME and is_text(raw) and is_ambiguous(raw):
         yield Concern("month first", "read as month/day/year: write 2026-01-31 if it is day/month/year")
 
 
+def _marked_number(texts: Sequence[str]) -> str | None:
+    """Return one of the texts that are numbers but for marks, such as ``1,234`` or ``5 %``; None where few are."""
+    marked = [text for text in texts if not is_numeral(text) and is_numeral(MARKS.sub("", text))]
+    return marked[0] if len(marked) > MOSTLY * len(texts) else None
+
+
+def _with_marks(text: str) -> str:
+    return f"texts such as {text[:40]!r}: write them as 1234.5 in the file to have numbers"
+
+
 def _texts_or_identifier(column: Column, clean: pd.Series, reason: str) -> Concern:
     """Return whether a text that differs in nearly every row is written by people or names the row."""
+    if marked := _marked_number(column.categories):
+        return Concern("numbers as text", _with_marks(marked), drops=True)
     if column.kind is Kind.CATEGORY and _mean_words(clean) > LONG_TEXT:
         return Concern("free text", f"{reason}, {_mean_words(clean):.0f} words each", drops=True)
     return Concern("identifier", reason, drops=True)
