@@ -302,6 +302,14 @@ def test_a_folder_imports_nothing_and_a_damaged_file_is_refused(finished, tmp_pa
         )
     with pytest.raises(TunerError, match=r"model.npz: Object arrays cannot be loaded"):
         load_model(tmp_path)
+    manifest = (
+        (folder / "manifest.json").read_text().replace("torch_models_of_a_study:build", "code:interact")
+    )
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(
+        TunerError, match=r"model.npz: its network is said to be built by Python's own code:inter"
+    ):
+        load_model(tmp_path)
     monkeypatch.delitem(sys.modules, "torch_models_of_a_study")
     with pytest.raises(
         TunerError, match=r"built by torch_models_of_a_study:build: import torch_models_of_a_study before"

@@ -79,12 +79,16 @@ def read_module(path: Path, own: OwnModel, head: Head, n_inputs: int) -> TorchNe
         n_inputs: the columns that it reads.
 
     Raises:
-        TunerError: torch is not installed, the function's module is not imported, it builds another network, or
-            the file is damaged.
+        TunerError: torch is not installed, the function's module is not imported or is Python's own, it builds another
+            network, or the file is damaged.
     """
     if find_spec("torch") is None:
         raise not_installed("torch")
     file = own.hook.name.partition(":")[0]
+    if (
+        file.partition(".")[0] in sys.stdlib_module_names
+    ):  # imported by everyone, and meant for something else
+        raise _refused(path, f"its network is said to be built by Python's own {own.hook.name}")
     if file not in sys.modules:
         raise TunerError(
             f"{path}: its network is built by {own.hook.name}: import {file} before the model is loaded, or type: "
