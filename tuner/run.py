@@ -144,9 +144,8 @@ def run_study(
         study = open_study(config)
         check_loss_runs(study)
         if study.problem.build is not None:
-            use_backend(
-                config.training.backend
-            )  # this process builds networks as well, to count their weights
+            # This process builds networks as well, to count their weights.
+            use_backend(config.training.backend)
         check_model_runs(study)
         store = StudyStore(config.runs_folder, config.name, config.database)
         with (

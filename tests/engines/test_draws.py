@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tuner.engines import draws
+from tuner.engines.base import drop_threshold
 from tuner.engines.drawn_weights import drawn_kernel
-from tuner.engines.dropout import drop_threshold, dropout_mask, mask_size
+from tuner.engines.dropout import dropout_mask, mask_size
 from tuner.engines.runtime import load_keras, load_tensorflow
 from tuner.model.initializers import INITIALIZERS
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tuner.engines.dropout import drop_threshold, dropout_mask, mask_size
+from tuner.engines.base import drop_threshold
+from tuner.engines.dropout import dropout_mask, mask_size
 
 
 def mask(shape, rate, seed=(1, 2)):

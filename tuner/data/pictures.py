@@ -4,17 +4,20 @@ import struct
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from tuner.data.picture_files import COLOUR, GREY, MOST_NUMBERS, refuse
 from tuner.errors import DataError
+
+T = TypeVar("T")
 
 LONGEST_SIDE = 64
 """Pixels of the longer side of the size that is proposed where there are several."""
@@ -81,14 +84,8 @@ def read_pictures(files: Sequence[Path], size: Sequence[int] | None, place: str)
     seen = look_at_pictures(files)
     height, width, channels = _size_of(seen, size, place)
     pixels = np.empty((len(files), height, width, channels), np.uint8)
-    problems = []
-    for number, path in enumerate(files):
-        try:
-            with _opened(path) as image:
-                pixels[number] = _pixels(image, height, width, channels)
-        except _UNREADABLE as error:
-            problems.append(f"{path}: cannot be read as PNG or JPEG: {error}")
-    refuse(problems)
+    for number, found in enumerate(_of_each(files, lambda image: _pixels(image, height, width, channels))):
+        pixels[number] = found
     return Pictures(pixels, tuple(_notes(seen, height, width)))
 
 
@@ -98,15 +95,21 @@ def look_at_pictures(files: Sequence[Path]) -> list[Seen]:
     Raises:
         DataError: files that are no pictures; all of them.
     """
-    seen, problems = [], []
+    return list(_of_each(files, _seen))
+
+
+def _of_each(files: Sequence[Path], look: Callable[[Image.Image], T]) -> Iterator[T]:
+    """Yield what is found in each picture; once all were tried, refuse the files that are none."""
+    problems = []
     for path in files:
         try:
             with _opened(path) as image:
-                seen.append(_seen(image))
+                found = look(image)
         except _UNREADABLE as error:
             problems.append(f"{path}: cannot be read as PNG or JPEG: {error}")
+        else:
+            yield found
     refuse(problems)
-    return seen
 
 
 def proposed_size(seen: Sequence[Seen]) -> tuple[int, int, int]:

@@ -11,6 +11,8 @@ from tuner.model.losses import LossPlan
 from tuner.model.network import Network
 from tuner.seeds import derive, generator
 
+_LEVELS = 2**16  # 16 random bits for each unit: half the time of a float32, and a rate exact to 1 / 131072
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -111,6 +113,15 @@ def weight_seed(seed: int, fold: int, layer: int) -> int:
 def embedding_seed(seed: int, fold: int, column: int) -> int:
     """Return the seed of an embedded column's initial table in one fold."""
     return derive(seed, "fold", fold, "embedding", column)
+
+
+def drop_threshold(rate: float) -> int:
+    """Return the number below which 16 random bits drop a unit.
+
+    Args:
+        rate: share of the units to drop, 0 <= rate < 1.
+    """
+    return min(round(float(np.float32(rate)) * _LEVELS), _LEVELS - 1)
 
 
 def dropout_seed(seed: int, layer: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.engines.base import augment_seeds, dropout_seed
+from tuner.engines.base import augment_seeds, drop_threshold, dropout_seed
 from tuner.engines.draws import bits, normals
 from tuner.engines.keras_steps import Lesson
 from tuner.engines.runtime import load_keras
@@ -13,8 +13,6 @@ from tuner.seeds import generator
 
 load_keras()
 import keras  # noqa: E402  (after the settings above)
-
-_LEVELS = 2**16  # of ``dropout.dropout_mask``
 
 
 class DrawnBatches:
@@ -37,8 +35,7 @@ class DrawnBatches:
             # Two units share a number of 32 bits, the first one its lower half.
             words = bits(pair, first // 2, count // 2 + 1)
             halves = words.astype("<u4").view("<u2")[first % 2 :][:count]
-            threshold = min(round(float(np.float32(rate)) * _LEVELS), _LEVELS - 1)
-            kept = (halves >= threshold).astype(np.float32) * np.float32(1.0 / (1.0 - rate))
+            kept = (halves >= drop_threshold(rate)).astype(np.float32) * np.float32(1.0 / (1.0 - rate))
             drawn.append(kept.reshape(n_rows, units))
         return drawn
 

@@ -3,22 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tuner.engines.runtime import load_tensorflow
 
 tf = load_tensorflow()
-
-_LEVELS = 2**16  # 16 random bits for each unit: half the time of a float32, and a rate exact to 1 / 131072
-
-
-def drop_threshold(rate: float) -> int:
-    """Return the number below which 16 random bits drop a unit.
-
-    Args:
-        rate: share of the units to drop, 0 <= rate < 1.
-    """
-    return min(round(float(np.float32(rate)) * _LEVELS), _LEVELS - 1)
 
 
 class MaskSize(NamedTuple):
@@ -46,7 +33,7 @@ def dropout_mask(size: MaskSize, threshold: Any, seed: Any) -> Any:
 
     Args:
         size: of the mask.
-        threshold: a uint16 scalar from ``drop_threshold``.
+        threshold: a uint16 scalar from ``base.drop_threshold``.
         seed: (2,) int32.
     """
     pairs = tf.random.stateless_uniform(size.n_draws, seed, minval=None, maxval=None, dtype=tf.uint32)

@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from tuner.engines.base import Epoch, FoldData, augment_seeds, dropout_seed
-from tuner.engines.dropout import drop_threshold
+from tuner.engines.base import Epoch, FoldData, augment_seeds, drop_threshold, dropout_seed
 from tuner.engines.keras_model import initial_weights
 from tuner.engines.runtime import load_tensorflow
 from tuner.engines.stacked_arguments import Course, Plan, State, Structure

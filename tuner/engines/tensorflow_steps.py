@@ -7,8 +7,8 @@ import numpy as np
 
 from tuner.engines.augment import mixed, noisy
 from tuner.engines.augment_images import varied_images
-from tuner.engines.base import augment_seeds, dropout_seed, image_seed
-from tuner.engines.dropout import drop_threshold, dropout_mask, mask_size
+from tuner.engines.base import augment_seeds, drop_threshold, dropout_seed, image_seed
+from tuner.engines.dropout import dropout_mask, mask_size
 from tuner.engines.keras_steps import Lesson, State, TensorRows
 from tuner.engines.runtime import load_tensorflow
 from tuner.model.network import Network

@@ -36,9 +36,8 @@ class TorchSteps:
         """See ``Steps.epoch``."""
         lesson, variables = self._lesson, self._lesson.variables
         _put(variables, state)
-        torch.manual_seed(
-            derive(lesson.seed, "fold", fold, "step", first_step)
-        )  # torch.nn.Dropout reads no other
+        # torch.nn.Dropout reads no other seed.
+        torch.manual_seed(derive(lesson.seed, "fold", fold, "step", first_step))
         total = 0.0
         for batch, chosen in enumerate(_batches(order, lesson)):
             for variable, value in zip(lesson.paced, pace[batch].tolist(), strict=True):
